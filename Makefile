@@ -1,0 +1,59 @@
+# Everything needs only python3 (3.11 or newer) and make; each target does its own set-up and is quick the second time.
+#
+#   make demo     a simulated plant, end to end
+#   make test     the whole test suite; as root, installs the system packages that it needs
+#   make check    formatting, lint, types, import rules
+#   make bench    the benchmarks, or one of them: make bench BENCH=tests/bench/start.py
+#   make drill    faults between node and broker on a real mosquitto, one table; ARGS=--short for what make test runs
+#   make clean    forget the virtual environment and caches
+#
+# PYTHON is the interpreter that makes the virtual environment; TORCH is what pip is asked for.
+
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+SYSTEM_STAMP := $(VENV)/.installed-system
+BENCH ?= $(sort $(filter-out tests/bench/test_%,$(wildcard tests/bench/*.py)))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench drill clean
+.NOTPARALLEL:
+
+help:
+	@sed -n 's/^#   make/  make/p' Makefile
+
+demo: $(STAMP)
+	@$(BIN)/monitor demo $(ARGS)
+
+test: $(DEV_STAMP) $(SYSTEM_STAMP)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV_STAMP)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(DEV_STAMP)
+	@for bench in $(BENCH); do echo "== $$bench"; $(BIN)/python $$bench $(ARGS) || exit 1; done
+
+drill: $(DEV_STAMP) $(SYSTEM_STAMP)
+	@$(BIN)/python tests/drill/drill.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# The package is installed editable, so a change of its code needs no new set-up; a change of what it depends on does.
+$(STAMP): pyproject.toml .ci/constraints.txt .ci/setup
+	@PYTHON=$(PYTHON) TORCH=$(TORCH) .ci/setup $(VENV)
+	@touch $@
+
+$(DEV_STAMP): $(STAMP)
+	@PYTHON=$(PYTHON) TORCH=$(TORCH) .ci/setup $(VENV) dev
+	@touch $@
+
+$(SYSTEM_STAMP): .ci/system | $(STAMP)
+	@.ci/system && touch $@ || [ $$? -eq 3 ]

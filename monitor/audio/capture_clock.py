@@ -1,0 +1,55 @@
+"""When a captured sample was heard: by counting samples from the first arrival on, corrected when it strays."""
+
+from __future__ import annotations
+
+import math
+
+PERIOD_S = 60.0
+"""The lag is judged over so much audio: its least value in a minute is free of the reader's own delays."""
+STRAYED_S = 0.25
+"""A count this far off is corrected: a sound card 50 ppm off takes 80 minutes to get there; no alarm cares sooner."""
+
+
+class CaptureClock:
+    """Dates samples by their number, once the first of them have arrived.
+
+    The lag (now, less the date of the newest sample) is about nothing while all is well. It grows when samples are
+    lost unseen or the card is slow, falls when the card is fast, and jumps when the system's clock is set.
+
+    Args:
+        rate_hz: samples per second.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._origin_s = math.nan
+        self._least_lag_s = math.inf
+        self._period_begin = 0
+
+    def date(self, frame: int) -> float:
+        """UTC of a sample by its number since capture began, POSIX seconds."""
+        return self._origin_s + frame / self._rate_hz
+
+    def observe(self, frames: int, now_s: float) -> None:
+        """Note that so many samples have been captured by ``now_s`` (UTC, POSIX seconds), and correct the dates."""
+        if math.isnan(self._origin_s):  # a device takes up to a second to start: its first samples say when it did
+            self._origin_s = now_s - frames / self._rate_hz
+        lag_s = now_s - self.date(frames)
+        if lag_s < -STRAYED_S:  # samples from the future: the system's clock was set back
+            self._shift(lag_s)
+            return
+        self._least_lag_s = min(self._least_lag_s, lag_s)
+        if frames - self._period_begin < PERIOD_S * self._rate_hz:
+            return
+        self._period_begin = frames
+        self._shift(self._least_lag_s if self._least_lag_s > STRAYED_S else 0.0)
+
+    def missed(self, frames: int, now_s: float) -> float:
+        """Catch up after a loss that was reported without its length; gives the length, seconds, at least 0."""
+        missed_s = max(0.0, now_s - self.date(frames))
+        self._shift(missed_s)
+        return missed_s
+
+    def _shift(self, seconds: float) -> None:
+        self._origin_s += seconds
+        self._least_lag_s = math.inf

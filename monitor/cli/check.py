@@ -1,0 +1,59 @@
+"""`monitor check` and `monitor devices`: what is configured, and what there is to listen with."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli.options import ConfigOption, JsonOption, config_path, configuration
+from monitor.errors import ConfigurationError
+
+
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(help="The configuration file; the same as --config.", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema for editors instead.")] = False,
+) -> None:
+    """Validate the configuration and print it with every default filled in; secrets are not shown."""
+    if schema:
+        from monitor.config.schema import schema_text
+
+        sys.stdout.write(schema_text())
+        return
+    from monitor.config.effective import effective_text
+
+    path = file or config
+    loaded = configuration(path)
+    sys.stdout.write(effective_text(loaded))
+    machines = f"{len(loaded.machines)} machine{'s' if len(loaded.machines) != 1 else ''}"
+    typer.echo(f"{config_path(path)}: valid, {machines}", err=True)
+    try:
+        loaded.mqtt_password()
+    except ConfigurationError as error:  # it may well be readable by the service alone
+        typer.echo(f"monitor: note: {error}", err=True)
+
+
+def devices(json: JsonOption = False) -> None:
+    """List the sound devices: what to write after `microphone:`, and how many channels each has."""
+    from monitor.audio.devices import list_devices
+    from monitor.cli.table import print_rows
+
+    rows = [
+        {
+            "microphone": device.selector,
+            "channels": device.channels,
+            "rate_hz": device.default_rate_hz,
+            "name": device.name,
+            "host_api": device.host_api,
+        }
+        for device in list_devices()
+    ]
+    if not rows and not json:
+        typer.echo("no sound device with an input was found", err=True)
+        raise typer.Exit(1)
+    print_rows(rows, "json" if json else "table")

@@ -1,0 +1,160 @@
+"""`monitor evaluate`: train and test on a data set in the layout of DCASE Challenge Task 2, and report the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.errors import BadInputError, DeviceError
+
+if TYPE_CHECKING:  # loaded when a command needs them, so that --help answers at once
+    from monitor.learn.evaluate import Evaluation, SectionProgress
+    from monitor.learn.evaluate_layout import Layout
+    from monitor.learn.evaluate_section import Settings
+    from monitor.learn.progress import Progress as Learning
+    from monitor.memcae.preset import Preset
+
+MOST_JOBS = 64
+"""More processes than any plant PC or workstation has use for."""
+
+
+def evaluate(
+    data_dir: Annotated[
+        Path,
+        typer.Argument(help="A folder of machines, or one machine: folders train and test.", metavar="DATA_DIR"),
+    ],
+    preset: Annotated[str, typer.Option(help="default, paper or paper-literal.", metavar="NAME")] = "default",
+    machines: Annotated[
+        list[str] | None,
+        typer.Option("--machines", "-m", help="Only these, e.g. -m ToyCar -m fan, or ToyCar,fan.", show_default=False),
+    ] = None,
+    views: Annotated[
+        list[str] | None,
+        typer.Option("--views", help="Only these views of the preset, for an ablation.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where results, pictures and models go. [default: evaluation/PRESET]",
+            show_default=False,
+            metavar="FOLDER",
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=MOST_JOBS, help="Processes at work at once.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random numbers.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    false_alarms: Annotated[
+        float, typer.Option(min=0.0001, max=0.5, help="Share of the normal clips that may exceed the threshold.")
+    ] = 0.1,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Do finished sections again.")] = False,
+) -> None:
+    """Train on each machine's normal clips, score its test clips, and write the figures, tables and pictures.
+
+    Names and folders as in DCASE Challenge Task 2, 2020 to 2025. A section that was finished with the same clips,
+    settings and program is not done again.
+    """
+    from monitor.learn.evaluate_layout import read_layout
+
+    layout = read_layout(data_dir, _names(machines))
+    chosen = _preset(preset, _names(views))
+    from monitor.learn.evaluate import evaluate as evaluate_sections
+    from monitor.learn.evaluate_section import Settings
+    from monitor.memcae.fleet import choose_device
+
+    try:
+        choose_device(device)  # refused now, not after an hour of reading
+    except DeviceError as error:
+        raise BadInputError(f"--{error}") from error
+    settings = Settings(chosen, out or Path("evaluation") / chosen.name, false_alarms, seed, device)
+    with section_bars(len(layout.sections)) as progress:
+        done = evaluate_sections(layout.sections, settings, jobs=jobs, fresh=fresh, progress=progress)
+    if not done.results:
+        raise BadInputError("\n".join((*done.failures, *layout.problems)))
+    _write(done, layout, settings)
+    if done.failures:
+        raise typer.Exit(1)
+
+
+def _names(given: list[str] | None) -> tuple[str, ...]:
+    """``-m a -m b`` and ``-m a,b`` alike."""
+    return tuple(name.strip() for text in given or () for name in text.split(",") if name.strip())
+
+
+def _preset(name: str, views: tuple[str, ...]) -> Preset:
+    from monitor.memcae.preset import PRESETS
+
+    if name not in PRESETS:
+        raise BadInputError(f"--preset: {name!r} is none of {', '.join(PRESETS)}")
+    if not views:
+        return PRESETS[name]
+    from monitor.learn.evaluate_section import views_of
+
+    return views_of(PRESETS[name], views)
+
+
+def _write(done: Evaluation, layout: Layout, settings: Settings) -> None:
+    from monitor.cli.table import print_rows
+    from monitor.learn.evaluate_output import rows, write_outputs
+    from monitor.learn.evaluate_pictures import draw_pictures
+
+    paths = write_outputs(done, layout, settings)
+    for result in done.results:
+        draw_pictures(settings.out, result)
+    print_rows(rows(done), "table")
+    for problem in layout.problems:
+        typer.echo(f"monitor: note: {problem}", err=True)
+    for failure in done.failures:
+        typer.echo(f"monitor: failed: {failure}", err=True)
+    for result in done.results:
+        for problem in result.problems:
+            typer.echo(f"monitor: skipped: {problem}", err=True)
+    if done.resumed:
+        typer.echo(f"monitor: {len(done.resumed)} sections were finished before; --fresh does them again", err=True)
+    typer.echo(f"written: {', '.join(str(path) for path in paths)}", err=True)
+
+
+@contextmanager
+def section_bars(sections: int) -> Iterator[SectionProgress]:
+    """A bar for all sections and one for each that is at work; without a terminal, a line per stage."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    bars = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    whole = bars.add_task("sections", total=sections)
+    shown: dict[str, TaskID] = {}
+    told: dict[str, str] = {}
+
+    def show(section: str, learning: Learning) -> None:
+        if learning.stage == "done":
+            if section in shown:
+                bars.remove_task(shown.pop(section))
+            bars.advance(whole)
+        elif section not in shown:
+            shown[section] = bars.add_task(section, total=learning.total)
+        if section in shown:
+            bars.update(
+                shown[section],
+                description=f"{section}: {learning.stage}",
+                completed=learning.done,
+                total=learning.total,
+            )
+        if bars.disable and told.get(section) != learning.stage:
+            told[section] = learning.stage
+            console.print(f"{section}: {learning.stage}", highlight=False, markup=False)
+
+    with bars:
+        yield show

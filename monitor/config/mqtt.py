@@ -1,0 +1,151 @@
+"""How to reach the broker: address, protocol, credentials from a file or the environment, TLS."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from monitor.config.field import FilePath, Section, number, text
+from monitor.errors import ConfigurationError
+
+CREDENTIALS_ENV = "CREDENTIALS_DIRECTORY"
+"""Where systemd says that it put what LoadCredential= names."""
+
+MAX_PASSWORD_BYTES = 65_535
+"""MQTT's own limit: a two-byte length."""
+
+
+class TlsConfig(Section):
+    """TLS to the broker; an empty mapping uses the system's certificate authorities."""
+
+    ca_file: FilePath | None = Field(
+        default=None, description="The authority that signed the broker's certificate (PEM); `null` is the system's."
+    )
+    cert_file: FilePath | None = Field(default=None, description="This node's own certificate (PEM), with `key_file`.")
+    key_file: FilePath | None = Field(default=None, description="The key of `cert_file` (PEM).")
+
+    @model_validator(mode="after")
+    def _pair(self) -> TlsConfig:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("names only one of cert_file and key_file; a certificate needs its key")
+        return self
+
+
+class MqttConfig(Section):
+    """The broker."""
+
+    host: str = text("localhost", "The broker's host name or address.", "a host name or address without port or user")
+    port: int = number(1883, 1, 65_535, "", "The broker's port; 8883 is usual with TLS.")
+    protocol: Annotated[
+        Literal["5", "3.1.1"],
+        BeforeValidator(
+            lambda value: str(value) if type(value) is int else value, json_schema_input_type=Literal[5, "5", "3.1.1"]
+        ),
+    ] = Field(default="5", description="The MQTT version: 5, or 3.1.1 for an older broker.")
+    prefix: str = text("monitor", "What every topic begins with; may hold slashes, e.g. acme/stuttgart/hall3/monitor.")
+    client_id: str | None = text(
+        None, "The client id; `null` is `monitor-NODE`. Two clients with one id evict each other."
+    )
+    username: str | None = text(None, "The user name; `null` is none.")
+    password_file: str | None = text(
+        None,
+        "A file whose first line is the password. A bare name is looked for among systemd's credentials first, "
+        "then beside this file.",
+        "the name of a file",
+    )
+    password_env: str | None = text(
+        None, "An environment variable that holds the password.", "the name of an environment variable"
+    )
+    keepalive_s: int = number(30, 5, 3600, "s", "How soon a dead connection is noticed, at the latest.")
+    will_delay_s: int = number(
+        0,
+        0,
+        3600,
+        "s",
+        "How long the broker waits before it tells that a lost node is offline; needs MQTT 5.",
+    )
+    home_assistant: str | None = text(
+        None,
+        "Home Assistant's discovery prefix, usually homeassistant, to have every machine appear there; `null` is not.",
+    )
+    tls: TlsConfig | None = Field(default=None, description="TLS settings; `null` is no TLS, `{}` TLS with defaults.")
+
+    @field_validator("host")
+    @classmethod
+    def _bare_host(cls, value: str) -> str:
+        if re.search(r"[\s/@]", value) or (value.count(":") == 1):
+            raise ValueError("is not a bare host; allowed a host name or address; port and username have own keys")
+        return value
+
+    @field_validator("prefix")
+    @classmethod
+    def _topic(cls, value: str) -> str:
+        return topic_prefix(value)
+
+    @field_validator("home_assistant")
+    @classmethod
+    def _discovery(cls, value: str | None) -> str | None:
+        return None if value is None else topic_prefix(value)
+
+    @model_validator(mode="after")
+    def _one_password(self) -> MqttConfig:
+        if self.password_file is not None and self.password_env is not None:
+            raise ValueError("has both password_file and password_env; allowed one of them")
+        if self.username is None and (self.password_file is not None or self.password_env is not None):
+            raise ValueError("has a password but no username; a broker accepts a password only with one")
+        return self
+
+    def password(self, folder: Path) -> str | None:
+        """The password, read now and kept nowhere; None when none is configured.
+
+        Args:
+            folder: where a relative ``password_file`` begins: the configuration file's folder.
+
+        Raises:
+            ConfigurationError: the file or variable is missing, unreadable or empty; never shows a password.
+        """
+        if self.password_env is not None:
+            value = os.environ.get(self.password_env, "")
+            if not value:
+                raise ConfigurationError((f"mqtt.password_env: the variable {self.password_env} is not set or empty",))
+            return value
+        if self.password_file is None:
+            return None
+        path = find_secret(self.password_file, folder)
+        try:
+            data = path.read_bytes()[: MAX_PASSWORD_BYTES + 1]
+            value = (data.decode().splitlines() or [""])[0]
+        except OSError as error:
+            problem = f"mqtt.password_file: {path} cannot be read: {error.strerror}"
+            raise ConfigurationError((problem,)) from error
+        except UnicodeDecodeError:
+            raise ConfigurationError((f"mqtt.password_file: {path} is not UTF-8 text",)) from None
+        if not value or len(data) > MAX_PASSWORD_BYTES:
+            raise ConfigurationError((f"mqtt.password_file: the first line of {path} is not a password",))
+        return value
+
+
+def find_secret(name: str, folder: Path) -> Path:
+    """The file of a secret: an absolute path as it stands, else systemd's credential, else beside the configuration."""
+    path = Path(name).expanduser()
+    credentials = os.environ.get(CREDENTIALS_ENV)
+    if not path.is_absolute() and credentials and (Path(credentials) / path).is_file():
+        return Path(credentials) / path
+    return folder / path
+
+
+def topic_prefix(value: str) -> str:
+    """The prefix itself, when topics can begin with it.
+
+    Raises:
+        ValueError: it holds a wildcard, an empty level or a control character, or begins with `$`.
+    """
+    if re.search(r"[+#\x00-\x1f\x7f]", value) or "" in value.split("/") or value.startswith("$") or len(value) > 200:
+        raise ValueError(
+            "is not a topic prefix; allowed levels joined by /, without + # or empty levels, 200 characters at most"
+        )
+    return value

@@ -1,0 +1,138 @@
+"""Where a machine's sound comes from: a microphone, recordings, or a simulated machine."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
+
+from monitor.config.field import MISSING, Section, from_folder, number, one_of, text
+
+TURNING = ("bearing", "imbalance", "squeal", "leak", "rattle")
+FAULTS = (*TURNING, "missing_stroke")
+SIMULATED = {"gearbox": TURNING, "fan": TURNING, "pump": FAULTS, "compressor": FAULTS, "varying": TURNING}
+"""What `monitor.audio.simulated` offers: machines, and the faults that each can have. It needs numpy, which would cost
+half of the time that a check of the configuration takes; a test holds the two together."""
+
+CHANNEL = "Which channel of the source this machine is heard on, from 1."
+SPEED = "How many seconds of sound pass in one second; `max` is as fast as it can be scored."
+
+Speed = Annotated[
+    Annotated[float, Field(gt=0, le=10_000)] | Literal["max"],
+    Field(
+        description=SPEED,
+        json_schema_extra={"allowed": "a number over 0 and up to 10000, or max"},
+    ),
+]
+
+
+def _patterns(value: object, info: ValidationInfo) -> object:
+    entries = value if isinstance(value, list | tuple) else [value] if isinstance(value, str) else None
+    if entries is None:
+        return value
+    return tuple(str(from_folder(entry, info)) if isinstance(entry, str) else entry for entry in entries)
+
+
+class MicrophoneSource(Section):
+    """A channel of a sound device, through PortAudio."""
+
+    microphone: str = text(MISSING, "The sound device, as `monitor devices` names it.", "a device of `monitor devices`")
+    channel: int = number(1, 1, 256, "", CHANNEL)
+
+
+class RecordingSource(Section):
+    """Recordings played back as if they were heard now."""
+
+    recording: Annotated[tuple[str, ...], BeforeValidator(_patterns, json_schema_input_type=str | list[str])] = Field(
+        min_length=1,
+        description="WAV or FLAC files, folders or glob patterns, one or a list; relative ones begin at this file.",
+        json_schema_extra={"allowed": "a file, folder or glob pattern, or a list of them"},
+    )
+    channel: int = number(1, 1, 256, "", CHANNEL)
+    speed: Speed = 1.0
+    loop: bool = Field(default=False, description="Begin anew at the end; otherwise the machine goes quiet there.")
+
+    @property
+    def factor(self) -> float | None:
+        """Seconds of sound per second; None is as fast as possible."""
+        return None if self.speed == "max" else float(self.speed)
+
+
+class FaultSettings(Section):
+    """A fault that the simulated machine develops."""
+
+    kind: str = text(MISSING, "Which fault.", "a fault kind")
+    after_s: float = number(
+        60.0, 0, 1e7, "s of the machine's own sound", "How long the machine is healthy before the fault begins."
+    )
+    snr_db: float = number(
+        0.0,
+        -60,
+        60,
+        "dB",
+        "How loud the fault is against the machine's own sound; -20 can hardly be heard, 10 drowns it.",
+    )
+    ramp_s: float = number(0.0, 0, 1e7, "s", "How long the fault takes to grow from nothing to its full loudness.")
+    lasts_s: float | None = number(
+        None, 1, 1e7, "s", "How long after its beginning the machine is mended; `null` is never."
+    )
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return one_of(value, FAULTS, "a simulated fault")
+
+
+class SimulatedSource(Section):
+    """A machine synthesised from first principles: for trying things out without a microphone."""
+
+    simulated: str = text(MISSING, "Which kind of machine.", "a machine kind")
+    seed: int = number(0, 0, 2**31 - 1, "", "Two machines of one kind and seed sound the same, sample for sample.")
+    speed: Speed = 1.0
+    fault: FaultSettings | None = Field(default=None, description="A fault that sets in; `null` is a healthy machine.")
+
+    @field_validator("simulated")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return one_of(value, SIMULATED, "a simulated machine")
+
+    @model_validator(mode="after")
+    def _possible(self) -> SimulatedSource:
+        possible = SIMULATED[self.simulated]
+        if self.fault is not None and self.fault.kind not in possible:
+            allowed = ", ".join(possible)
+            raise ValueError(f"has a fault that a {self.simulated} cannot have: {self.fault.kind}; allowed {allowed}")
+        return self
+
+    @property
+    def factor(self) -> float | None:
+        """Seconds of sound per second; None is as fast as possible."""
+        return None if self.speed == "max" else float(self.speed)
+
+
+SOURCES: dict[str, type[Section]] = {
+    "microphone": MicrophoneSource,
+    "recording": RecordingSource,
+    "simulated": SimulatedSource,
+}
+"""Each source by the key that tells it from the others."""
+
+
+def _which(value: Any) -> str | None:  # noqa: ANN401  the raw value of the key `source`
+    if isinstance(value, Section):
+        return f"<{next(key for key, kind in SOURCES.items() if type(value) is kind)}>"
+    named = [key for key in SOURCES if isinstance(value, dict) and key in value]
+    return f"<{named[0]}>" if len(named) == 1 else None
+
+
+Source = Annotated[
+    Annotated[MicrophoneSource, Tag("<microphone>")]
+    | Annotated[RecordingSource, Tag("<recording>")]
+    | Annotated[SimulatedSource, Tag("<simulated>")],
+    Discriminator(
+        _which,
+        custom_error_type="source",
+        custom_error_message="names no source",
+    ),
+]
+"""One of the three; which one is told by its first key. The tags are angled so that no key can look like one."""

@@ -1,0 +1,144 @@
+"""Recordings of normal sound: read, cut into windows, and split by recording."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.audio.block import Samples
+from monitor.audio.recording import inspect_recording, read_recording
+from monitor.audio.source import MODEL_RATE_HZ
+from monitor.errors import RecordingError, TrainingError
+from monitor.learn.progress import Progress, ProgressCallback, silent
+from monitor.memcae.model import LEAST_SECONDS
+
+LEAST_PARTS = 4
+"""Fewer parts than this cannot be held out in turn without losing most of the sound that is left to learn from."""
+
+PARTS_OF_FEW = 8
+"""Parts that fewer recordings than LEAST_PARTS are cut into: each fold of four then holds two different moments."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """One stretch of sound that is never split between learning and judging."""
+
+    path: Path
+    start_s: float
+    """Seconds from the beginning of the file; 0 unless a long file was cut into parts."""
+    samples: Samples
+    """Shape [n], float32, full scale +-1, at MODEL_RATE_HZ."""
+    digest: str
+    """SHA-256 of the whole file's samples, hexadecimal: knows a recording again under another name."""
+
+    @property
+    def seconds(self) -> float:
+        """Length."""
+        return len(self.samples) / MODEL_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The recordings that can be used, and what is wrong with the others."""
+
+    recordings: tuple[Recording, ...]
+    problems: tuple[str, ...] = ()
+    """One line for each file that was skipped."""
+
+    @property
+    def seconds(self) -> float:
+        """Sound in all."""
+        return sum(recording.seconds for recording in self.recordings)
+
+
+def read_dataset(paths: Sequence[Path], channel: int = 0, progress: ProgressCallback = silent) -> Dataset:
+    """Read recordings; those that cannot be used are named and skipped.
+
+    Args:
+        paths: files.
+        channel: index of the machine's channel, from 0; a file of one channel is taken as that channel.
+        progress: told of each file.
+
+    Raises:
+        RecordingError: none can be used.
+    """
+    recordings: list[Recording] = []
+    problems: list[str] = []
+    for place, path in enumerate(paths):
+        progress(Progress("reading", place, len(paths)))
+        try:
+            recordings.append(read(path, channel))
+        except RecordingError as error:
+            problems.append(str(error))
+    progress(Progress("reading", len(paths), len(paths)))
+    if not recordings:
+        raise RecordingError("\n".join(problems) or "no recordings were given")
+    return Dataset(tuple(recordings), tuple(problems))
+
+
+def read(path: Path, channel: int = 0) -> Recording:
+    """One recording whole, at least LEAST_SECONDS long.
+
+    Raises:
+        RecordingError: it cannot be read or is too short; names the file and the reason.
+    """
+    mono = inspect_recording(path).channels == 1
+    samples = np.ascontiguousarray(read_recording(path, 0 if mono else channel)[:, 0])
+    if len(samples) < LEAST_SECONDS * MODEL_RATE_HZ:
+        raise RecordingError(
+            f"{path}: lasts {len(samples) / MODEL_RATE_HZ:.2f} s; at least {LEAST_SECONDS:g} s are needed"
+        )
+    return Recording(path, 0.0, samples, hashlib.sha256(samples.tobytes()).hexdigest())
+
+
+def parts(dataset: Dataset, window_s: float) -> tuple[Recording, ...]:
+    """The recordings, or, where they are too few to hold some out, parts of them of a window at least.
+
+    Parts of one recording are alike in ways that recordings of different days are not; the report says so.
+
+    Raises:
+        TrainingError: there is too little sound for LEAST_PARTS parts.
+    """
+    if len(dataset.recordings) >= LEAST_PARTS:
+        return dataset.recordings
+    longest = min(dataset.seconds / PARTS_OF_FEW, 60.0)  # a minute is long against anything but a machine's cycle
+    found = tuple(part for each in dataset.recordings for part in _cut(each, max(longest, window_s)))
+    if len(found) < LEAST_PARTS:
+        raise TrainingError(
+            f"{dataset.seconds:.0f} s of normal sound in {len(dataset.recordings)} recordings are too little: "
+            f"at least {LEAST_PARTS} windows of {window_s:g} s are needed, and minutes are better"
+        )
+    return found
+
+
+def _cut(recording: Recording, length_s: float) -> Iterator[Recording]:
+    """Equal parts, as many as there are of ``length_s`` at least; one too short for that stays whole."""
+    count = max(1, int(recording.seconds / length_s))
+    size = len(recording.samples) // count
+    for k in range(count):
+        piece = recording.samples[k * size : (k + 1) * size]
+        yield replace(recording, start_s=k * size / MODEL_RATE_HZ, samples=piece)
+
+
+def folds(count: int, wanted: int) -> tuple[tuple[int, ...], ...]:
+    """Which of ``count`` recordings are held out in each of ``wanted`` rounds: every one in exactly one of them.
+
+    Neighbours go to different folds, since recordings in order of their names are in order of time.
+    """
+    rounds = min(wanted, count)
+    return tuple(tuple(range(first, count, rounds)) for first in range(rounds))
+
+
+def windows(samples: Samples, window_s: float, hop_s: float) -> NDArray[np.float32]:
+    """The windows of one recording: [n] -> [W, window], a view; as the live path cuts them.
+
+    A recording shorter than a window is one window, whole.
+    """
+    size = min(round(window_s * MODEL_RATE_HZ), len(samples))
+    hop = max(1, round(hop_s * MODEL_RATE_HZ))
+    return np.lib.stride_tricks.sliding_window_view(samples, size)[::hop]

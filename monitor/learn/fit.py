@@ -1,0 +1,147 @@
+"""From recordings of normal sound to a stored, calibrated model: `fit_machine`."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import monitor
+from monitor.detect.calibration import calibrate
+from monitor.learn import references
+from monitor.learn.dataset import Dataset, Recording, parts, read_dataset
+from monitor.learn.fitting import Fitted, fit
+from monitor.learn.job import Job
+from monitor.learn.memory_use import MemoryUse
+from monitor.learn.normal_spectrum import normal_spectrum
+from monitor.learn.progress import ProgressCallback, silent
+from monitor.learn.report import TrainReport
+from monitor.memcae import artifact
+
+__all__ = ["Job", "fit_machine"]
+
+
+def fit_machine(
+    job: Job, recordings: Sequence[Path], *, state_dir: Path, created_s: float, progress: ProgressCallback = silent
+) -> TrainReport:
+    """Train, calibrate and store a model of one machine's normal sound, and put it in service.
+
+    Args:
+        job: the machine and its settings.
+        recordings: files of normal sound only.
+        state_dir: the root of everything the program keeps.
+        created_s: now, POSIX seconds.
+        progress: told how far it is, many times.
+
+    Raises:
+        RecordingError: no recording can be read.
+        TrainingError: there is too little sound, the loss diverged, or the memory collapsed.
+        CalibrationError: the scores give no threshold.
+        ArtifactError: the model cannot be stored.
+        KeyboardInterrupt: Ctrl-C came before there was anything to keep; later, the best so far is stored.
+    """
+    dataset = read_dataset(recordings, job.channel, progress)
+    units = parts(dataset, job.window_s)
+    fitted = fit(job, units, progress)
+    tempered, outlying = references.temper(fitted.scores)
+    model = fitted.model
+    model.version = artifact.version_id(model, created_s)
+    calibration = calibrate(
+        tempered,
+        window_s=job.window_s,
+        hop_s=job.hop_s,
+        budget=job.budget,
+        rule=job.rule,
+        created_s=created_s,
+        model_version=model.version,
+    )
+    artifact.save_version(
+        state_dir,
+        job.machine,
+        model,
+        created_s=created_s,
+        code_version=monitor.__version__,
+        training=_training(job, dataset, fitted),
+        calibration=calibration.to_dict(),
+    )
+    return TrainReport(
+        machine=job.machine,
+        version=model.version,
+        folder=state_dir / "models" / job.machine / model.version,
+        preset=job.preset.name,
+        recordings=tuple(each.path for each in dataset.recordings),
+        seconds=tuple(each.seconds for each in dataset.recordings),
+        problems=dataset.problems,
+        warnings=_warnings(dataset, units, fitted, outlying),
+        audio_s=dataset.seconds,
+        steps=fitted.trained.steps,
+        loss=fitted.trained.loss,
+        losses=fitted.trained.losses,
+        interrupted=fitted.trained.interrupted,
+        memory=fitted.memory,
+        scores=fitted.scores,
+        sources=_sources(dataset, units, fitted.held_out),
+        outlying=outlying,
+        spectrum=normal_spectrum([each.samples for each in dataset.recordings]),
+        calibration=calibration,
+    )
+
+
+def _training(job: Job, dataset: Dataset, fitted: Fitted) -> dict[str, Any]:
+    """What is stored of the training with the model, JSON-ready."""
+    digests = {each.path.name: each.digest for each in dataset.recordings}
+    trained = fitted.trained
+    return {
+        "digest": hashlib.sha256("".join(sorted(digests.values())).encode()).hexdigest(),
+        "recordings": digests,
+        "audio_s": dataset.seconds,
+        "hop_s": job.hop_s,
+        "seed": job.seed,
+        "steps": trained.steps,
+        "loss": trained.loss,
+        "losses": [[steps, loss, None if math.isnan(unseen) else unseen] for steps, loss, unseen in trained.losses],
+        "interrupted": trained.interrupted,
+        "memory": None if fitted.memory is None else _figures(fitted.memory),
+        "torch": str(torch.__version__),
+    }
+
+
+def _figures(use: MemoryUse) -> dict[str, Any]:
+    """The memory's figures without the thousands of shares that they are made of."""
+    return {name: value for name, value in dataclasses.asdict(use).items() if name != "shares"}
+
+
+def _sources(dataset: Dataset, units: Sequence[Recording], held_out: Sequence[int]) -> tuple[int, ...]:
+    """Which recording each of the scored units is of; a file that was given twice counts as its first."""
+    places: dict[Path, int] = {}
+    for place, each in enumerate(dataset.recordings):
+        places.setdefault(each.path, place)
+    return tuple(places[units[i].path] for i in held_out)
+
+
+def _warnings(dataset: Dataset, units: Sequence[Recording], fitted: Fitted, outlying: Sequence[int]) -> tuple[str, ...]:
+    warnings = []
+    if fitted.trained.interrupted:
+        warnings.append("interrupted: the network so far was kept; train again for the whole of it")
+    if fitted.memory is not None and fitted.memory.uniform:
+        warnings.append(
+            f"the memory mixes {fitted.memory.per_query:.0f} of its {fitted.memory.slots} slots into every answer: it "
+            "acts almost like no memory at all"
+        )
+    if len(units) > len(dataset.recordings):
+        warnings.append(
+            f"{len(dataset.recordings)} recordings were cut into {len(units)} parts to hold some out: parts of one "
+            "recording are alike, so that the threshold may be too low; record on several days"
+        )
+    for place in outlying:
+        unlike = units[fitted.held_out[place]]
+        warnings.append(
+            f"{unlike.path.name} is unlike all other recordings: the model learnt it, but it moves the threshold "
+            "only in part; record more under its conditions if they are normal, or leave it out if not"
+        )
+    return tuple(warnings)

@@ -1,0 +1,102 @@
+"""Fit a model to recordings of normal sound, and score those recordings as if the model had never heard them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from monitor.learn import references
+from monitor.learn.dataset import Recording, folds
+from monitor.learn.job import Job
+from monitor.learn.memory_use import MemoryUse, measure, refuse_collapse
+from monitor.learn.progress import Progress, ProgressCallback, silent
+from monitor.learn.references import Described
+from monitor.learn.spectra import Spectra
+from monitor.learn.train import Plan, Trained, steps_for, train
+from monitor.memcae import explanation, fusion
+from monitor.memcae.fleet import choose_device
+from monitor.memcae.fusion import Reference
+from monitor.memcae.model import Knowledge, MachineModel
+from monitor.memcae.network import MemCAE
+
+FIT_OVERLAP = 2
+"""Windows that the statistics are fitted on begin a window's length over this apart; closer ones count the same sound
+again, and the shrinkage, which believes them independent, would come out too weak."""
+
+MOST_WINDOWS = 256
+"""Windows that the statistics are fitted on at most, evenly spread: more told no more apart, and each costs memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A model that is not stored yet, and what is known of it."""
+
+    model: MachineModel
+    trained: Trained
+    memory: MemoryUse | None
+    """None for a network without a memory."""
+    held_out: tuple[int, ...]
+    """Indices of the recordings that `scores` are of, ascending."""
+    scores: tuple[NDArray[np.float64], ...]
+    """Out-of-sample scores of the windows of each of them, in order."""
+
+
+def fit(job: Job, recordings: Sequence[Recording], progress: ProgressCallback = silent) -> Fitted:
+    """Fit the network and the views to ``recordings``, which are held out whole for the references.
+
+    Raises:
+        TrainingError: the loss diverged, or the memory collapsed.
+        KeyboardInterrupt: Ctrl-C came before there was anything to keep.
+    """
+    training = job.preset.training
+    spectra = Spectra(recordings, job.preset, job.window_s, choose_device(job.device))
+    rounds = folds(len(recordings), training.folds)
+    if training.references == "held-out":
+        rounds = rounds[:1]
+    unseen = rounds[0] if training.references == "held-out" else ()
+    learn = tuple(i for i in range(len(recordings)) if i not in unseen)
+    plan = Plan(learn, unseen, steps_for(spectra.columns(learn), spectra.crop, job.preset), job.seed)
+    trained = train(spectra, plan, job.preset, choose_device(job.device), progress)
+    use = measure(trained.network, spectra.held_out(learn))
+    refuse_collapse(use)
+    described = _describe(job, trained.network, recordings, progress)
+    learnt = {i: described[i][0] for i in learn}
+    judged = {i: seen for i, (_, seen) in enumerate(described)}
+    distances = references.held_out_distances(job.preset, rounds, learnt, judged)
+    held_out = tuple(sorted(distances))
+    scale = fusion.reference(torch.cat([distances[i] for i in held_out]))
+    if training.references == "shared":
+        scale = references.doubt_network(job.preset, scale, len(recordings))
+    scores = tuple(references.fused(job.preset, distances[i], scale) for i in held_out)
+    model = _model(job, trained.network, list(learnt.values()), scale)
+    return Fitted(model, trained, use, held_out, scores)
+
+
+def _describe(
+    job: Job, network: MemCAE, recordings: Sequence[Recording], progress: ProgressCallback
+) -> list[tuple[Described, Described]]:
+    """What is learnt of each recording (windows far enough apart) and what is judged of it (windows as in service)."""
+    seconds = sum(recording.seconds for recording in recordings)
+    apart = max(job.window_s / FIT_OVERLAP, seconds / MOST_WINDOWS)
+    described = []
+    for place, recording in enumerate(recordings):
+        progress(Progress("listening", place, len(recordings)))
+        to_learn = references.describe(network, job.preset, recording, job.window_s, apart)
+        as_live = references.describe(network, job.preset, recording, job.window_s, job.hop_s)
+        described.append((to_learn, as_live))
+    progress(Progress("listening", len(recordings), len(recordings)))
+    return described
+
+
+def _model(job: Job, network: MemCAE, learnt: Sequence[Described], scale: Reference) -> MachineModel:
+    device = network.centre.device
+    known = Knowledge(
+        references.fit_views(job.preset, learnt),
+        Reference(scale.location.float().to(device), scale.spread.float().to(device)),
+        explanation.normal_levels(torch.cat([each.levels for each in learnt])),
+    )
+    return MachineModel(job.machine, "", job.preset, job.window_s, network, known)

@@ -1,0 +1,1 @@
+"""News goes out: messages and topics, the outbox, the MQTT client, evidence."""

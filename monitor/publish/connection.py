@@ -1,0 +1,164 @@
+"""How the broker is reached: settings, TLS, password, and a paho client that lends its network thread."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from monitor.errors import BadInputError
+from monitor.publish.messages import Message
+
+_PROTOCOLS: Final = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """TLS to the broker."""
+
+    ca_file: Path | None = None
+    """Authorities that may sign the broker's certificate, PEM; None is the system's."""
+    cert_file: Path | None = None
+    """This node's certificate, PEM."""
+    key_file: Path | None = None
+    """Its key, PEM, without a pass phrase."""
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """Where the broker is and how it is spoken to."""
+
+    host: str = "localhost"
+    port: int = 1883
+    protocol: Literal["5", "3.1.1"] = "5"
+    """With 3.1.1 a broker cannot say that it refused a publish."""
+    client_id: str | None = None
+    """None is ``monitor-NODE``; two clients with one id evict each other."""
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    password_file: Path | None = None
+    """Its first line is the password, read at each connect, so that a change needs no restart; wins over it."""
+    tls: TlsSettings | None = None
+    keepalive_s: int = 30
+    """A dead connection is noticed after at most twice this."""
+    will_delay_s: int = 0
+    """The broker waits so long before it publishes the last will; MQTT 5's only."""
+    connect_timeout_s: float = 5.0
+    """For the TCP and the TLS handshake."""
+    retry_min_s: float = 1.0
+    """Wait before the first new attempt; doubles from one to the next, with a random part."""
+    retry_max_s: float = 60.0
+    """Longest wait between attempts: a broker that is back is found within a minute."""
+    window: int = 8
+    """Most publishes without acknowledgement; small, so that little is sent twice after a lost connection."""
+
+
+class Client(paho.Client):
+    """A paho client whose network thread takes a turn of ours after each of its own.
+
+    All sending happens in that turn: one thread owns the state of the connection, and no lock of ours meets paho's.
+    """
+
+    turn: Callable[[], None] | None = None
+
+    def loop_misc(self) -> MQTTErrorCode:
+        """See paho; called after each read or write, and once a second."""
+        code = super().loop_misc()
+        if self.turn is not None:
+            self.turn()
+        return code
+
+    def wake(self) -> None:
+        """Let the turn come now and not within a second; from any thread, never blocks."""
+        pair = self._sockpairW
+        if pair is not None:
+            with contextlib.suppress(OSError):  # full: it will wake anyway; closed: it has ended
+                pair.send(b"\0")
+
+
+def read_password(settings: MqttSettings) -> str | None:
+    """The password; None when there is none.
+
+    Raises:
+        BadInputError: its file cannot be read.
+    """
+    if settings.password_file is None:
+        return settings.password
+    try:
+        lines = settings.password_file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"mqtt.password_file {settings.password_file}: {error}") from error
+    return lines[0] if lines else ""
+
+
+def make_client(settings: MqttSettings, default_id: str, will: Message | None) -> Client:
+    """A client with TLS, password and last will, not connected yet.
+
+    Raises:
+        BadInputError: a file cannot be used, or the host is no host name; names the key.
+    """
+    _check_host(settings.host)
+    client = Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=settings.client_id or default_id,
+        clean_session=True if settings.protocol == "3.1.1" else None,  # the outbox is the session
+        protocol=_PROTOCOLS[settings.protocol],
+    )
+    client.connect_timeout = settings.connect_timeout_s
+    client.max_inflight_messages_set(0)  # never in paho's queue: the window is ours
+    if will is not None:
+        client.will_set(will.topic, will.payload, will.qos, will.retain, _will_properties(settings))
+    if settings.username is not None:
+        client.username_pw_set(settings.username, read_password(settings))
+    if settings.tls is not None:
+        client.tls_set_context(_tls_context(settings.tls))
+    return client
+
+
+def connect_properties(settings: MqttSettings) -> Properties | None:
+    """What a connect says beside MQTT 3.1.1's; a will waits only for as long as its session lasts."""
+    if settings.protocol == "3.1.1" or not settings.will_delay_s:
+        return None
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = settings.will_delay_s
+    return properties
+
+
+def _will_properties(settings: MqttSettings) -> Properties | None:
+    if settings.protocol == "3.1.1" or not settings.will_delay_s:
+        return None
+    properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
+    properties.WillDelayInterval = settings.will_delay_s
+    return properties
+
+
+def _check_host(host: str) -> None:
+    try:
+        encoded = host.encode("idna")
+    except UnicodeError as error:
+        raise BadInputError(f"mqtt.host {host!r} is no host name or address: {error}") from error
+    if not encoded or host.startswith("."):
+        raise BadInputError(f"mqtt.host {host!r} is no host name or address")
+
+
+def _tls_context(tls: TlsSettings) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file)
+    except (OSError, ValueError) as error:
+        raise BadInputError(f"mqtt.tls.ca_file {tls.ca_file}: {error}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if tls.cert_file is not None:
+        try:
+            # An empty pass phrase: a protected key is an error here, not a question on the terminal of a daemon.
+            context.load_cert_chain(tls.cert_file, tls.key_file, password="")
+        except (OSError, ValueError) as error:
+            raise BadInputError(f"mqtt.tls.cert_file {tls.cert_file} with key_file {tls.key_file}: {error}") from error
+    return context

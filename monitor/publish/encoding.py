@@ -1,0 +1,74 @@
+"""How values become JSON on the wire: RFC 3339 times, no NaN, nothing that a strict parser refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from numbers import Integral, Real
+from typing import Self, TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+_LAST_S = 253_402_300_799.0  # the last second of the year 9999, the last that RFC 3339 can say
+
+
+class Utc(float):
+    """A point in time: UTC, POSIX seconds; on the wire RFC 3339 with milliseconds.
+
+    Raises:
+        ValueError: not finite, or outside the years 1970 to 9999.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, seconds: float) -> Self:
+        """The time of ``seconds``."""
+        if not 0.0 <= seconds <= _LAST_S:
+            raise ValueError(f"{seconds} is no time: expected POSIX seconds of the years 1970 to 9999")
+        return super().__new__(cls, seconds)
+
+    def rfc3339(self) -> str:
+        """The time as text, such as ``2026-03-01T12:00:00.250Z``."""
+        return datetime.fromtimestamp(float(self), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_json(value: object) -> Json:
+    """A record, or anything inside one, as plain JSON values; a number that is not finite becomes null.
+
+    Raises:
+        TypeError: the value is of a type that has no form on the wire.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)  # an enumeration's value
+    if isinstance(value, Real):  # numpy's numbers too
+        return _number(value)
+    if isinstance(value, Mapping | Sequence):
+        return _container(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    raise TypeError(f"{type(value).__name__} has no form on the wire")
+
+
+def _container(value: Mapping[object, object] | Sequence[object]) -> Json:
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    return [to_json(item) for item in value]
+
+
+def _number(value: Real) -> Json:
+    if isinstance(value, Utc):
+        return value.rfc3339()
+    if isinstance(value, Integral):
+        return int(value)
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def encode(value: object) -> bytes:
+    """The value as UTF-8 JSON without spaces, keys in the record's order."""
+    return json.dumps(to_json(value), allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()

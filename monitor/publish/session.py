@@ -1,0 +1,148 @@
+"""What goes on while connected: which publishes are unacknowledged, what is sent next, what an answer means.
+
+All of it belongs to the network thread, so that nothing here needs a lock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+import structlog
+from paho.mqtt import client as paho
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from monitor.publish.inbox import Answer
+from monitor.publish.messages import Event, Message
+from monitor.publish.outbox import Outbox
+from monitor.publish.retained import Retained
+from monitor.publish.topics import Topics
+
+_log = structlog.get_logger(__name__)
+
+TELEMETRY = 256  # scores that may wait for a slow broker: one window each of 256 machines, then the oldest give way
+_REFUSED = 0x80  # MQTT 5: reason codes from here on are failures
+_TOO_LARGE = 0x95  # MQTT 5's own code for a packet that is
+_OVERHEAD = 16  # bytes of an MQTT 5 publish besides topic and payload, rounded up
+_RECEIVE_MAXIMUM = 65_535  # what MQTT 5 takes for granted when the broker says nothing
+
+
+class _Sent(NamedTuple):
+    """A publish that waits for its answer; an event has a number, a retained message does not."""
+
+    topic: str
+    seq: int | None
+
+
+class Session:
+    """Sends from outbox, retained messages and telemetry, with at most ``window`` publishes unacknowledged."""
+
+    def __init__(
+        self,
+        topics: Topics,
+        outbox: Outbox,
+        retained: Retained,
+        telemetry: deque[Message],
+        answers: deque[Answer],
+        window: int,
+    ) -> None:
+        self._topics = topics
+        self._outbox = outbox
+        self._retained = retained
+        self._telemetry = telemetry
+        self._answers = answers
+        self._most = window
+        self._window = window
+        self._packet_limit: int | None = None
+        self._sent: dict[int, _Sent] = {}
+        self._written: set[int] = set()  # telemetry that is not on the socket yet
+        self._denied: set[str] = set()
+
+    def begin(self, properties: Properties | None) -> None:
+        """The broker has accepted the connection, with these MQTT 5 properties."""
+        # One less than the broker takes, so that a publish of paho's own could not break the limit.
+        self._window = max(min(self._most, getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM) - 1), 1)
+        self._packet_limit = getattr(properties, "MaximumPacketSize", None)
+        self.end()
+        self._retained.all_due(first=self._topics.status)
+
+    def end(self) -> None:
+        """The connection is gone: what has no answer goes back to where it came from."""
+        self._sent.clear()
+        self._written.clear()
+        self._telemetry.clear()
+        self._answers.clear()  # whoever asked has lost patience by the time the broker is back
+        self._outbox.release()
+
+    def send(self, client: paho.Client, *, events: bool) -> None:
+        """Send what there is room for; without ``events`` only what is retained."""
+        self._send_answers(client)
+        self._send_retained(client)
+        if events:
+            self._send_events(client)
+            self._send_telemetry(client)
+
+    def idle(self, *, events: bool) -> bool:
+        """Whether everything was sent and answered; without ``events``, everything retained."""
+        busy = self._sent or self._written or self._answers or self._retained.waiting
+        return not busy and not (events and self._outbox.waiting)
+
+    def answered(self, mid: int, reason: ReasonCode) -> None:
+        """The broker has answered a publish, or a telemetry message is on its way."""
+        sent = self._sent.pop(mid, None)
+        if sent is None:
+            self._written.discard(mid)
+        elif reason.value >= _REFUSED:
+            self._refused(sent, reason.value, str(reason))
+        elif sent.seq is None:
+            self._denied.discard(sent.topic)
+            self._retained.arrived(sent.topic)
+        else:
+            self._outbox.acknowledge(sent.seq)
+
+    def _send_answers(self, client: paho.Client) -> None:
+        while len(self._sent) < self._window and self._answers:
+            answer = self._answers.popleft()
+            self._publish(client, answer.message, None, answer.properties)
+
+    def _send_retained(self, client: paho.Client) -> None:
+        while len(self._sent) < self._window and (message := self._retained.take()) is not None:
+            self._publish(client, message, None)
+
+    def _send_events(self, client: paho.Client) -> None:
+        room = self._window - len(self._sent)
+        if room > 0 and self._outbox.waiting:
+            for row in self._outbox.take(room):
+                self._publish(client, Message(self._topics.event, row.payload, Event.qos, Event.retain), row.seq)
+
+    def _send_telemetry(self, client: paho.Client) -> None:
+        while self._telemetry and len(self._written) < TELEMETRY:
+            message = self._telemetry.popleft()
+            sent = client.publish(message.topic, message.payload, 0, message.retain)
+            if sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+                self._written.add(sent.mid)
+
+    def _publish(
+        self, client: paho.Client, message: Message, seq: int | None, properties: Properties | None = None
+    ) -> None:
+        """Hand one message to paho; when the connection is just breaking, `end` takes it back."""
+        waits = _Sent(message.topic, seq)
+        size = len(message.topic.encode()) + len(message.payload) + _OVERHEAD
+        size += 0 if properties is None else len(properties.pack())  # type: ignore[no-untyped-call]
+        if self._packet_limit is not None and size > self._packet_limit:  # the broker would hang up, again and again
+            self._refused(waits, _TOO_LARGE, f"{size} bytes, the broker takes {self._packet_limit}")
+            return
+        sent = client.publish(message.topic, message.payload, message.qos, message.retain, properties)
+        self._sent[sent.mid] = waits
+
+    def _refused(self, sent: _Sent, code: int, reason: str) -> None:
+        known = sent.topic in self._denied
+        self._denied.add(sent.topic)
+        if not known:
+            _log.warning("the broker refused a publish", topic=sent.topic, reason_code=code, reason=reason)
+        if sent.seq is None:
+            self._outbox.note_refusal(sent.topic, code, reason, known=known)
+        else:
+            self._outbox.refuse(sent.seq, sent.topic, code, reason)

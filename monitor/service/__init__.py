@@ -1,0 +1,1 @@
+"""The running thing: sources, inference, the daemon, systemd, replay."""

@@ -1,0 +1,34 @@
+"""From the configuration to the settings of the broker's client."""
+
+from __future__ import annotations
+
+from monitor.config import Config
+from monitor.publish.connection import MqttSettings, TlsSettings
+from monitor.publish.homeassistant import discovery
+from monitor.publish.messages import Message
+from monitor.publish.topics import Topics
+
+
+def mqtt_settings(config: Config) -> MqttSettings:
+    """The broker's settings as the publisher takes them."""
+    mqtt = config.mqtt
+    tls = None if mqtt.tls is None else TlsSettings(mqtt.tls.ca_file, mqtt.tls.cert_file, mqtt.tls.key_file)
+    return MqttSettings(
+        host=mqtt.host,
+        port=mqtt.port,
+        protocol="3.1.1" if mqtt.protocol == "3.1.1" else "5",
+        client_id=mqtt.client_id,
+        username=mqtt.username,
+        password=config.mqtt_password(),
+        tls=tls,
+        keepalive_s=mqtt.keepalive_s,
+        will_delay_s=mqtt.will_delay_s,
+    )
+
+
+def home_assistant(config: Config, version: str) -> list[Message]:
+    """What announces the machines to Home Assistant; nothing unless it is configured."""
+    if config.mqtt.home_assistant is None:
+        return []
+    topics = Topics(config.mqtt.prefix, config.node)
+    return discovery(config.mqtt.home_assistant, topics, list(config.machines), version)

@@ -1,0 +1,262 @@
+"""The daemon: one start list, one mirrored stop list, and a main thread that waits for signals and watches the work."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+import structlog
+
+from monitor import __version__
+from monitor.config import Config
+from monitor.errors import BadInputError
+from monitor.memcae.fleet import Fleet
+from monitor.publish.evidence import EvidenceStore
+from monitor.publish.mqtt import Publisher
+from monitor.publish.outbox import Outbox
+from monitor.publish.topics import Topics
+from monitor.service.broker import home_assistant, mqtt_settings
+from monitor.service.ears import Ear
+from monitor.service.inference import Inference, Judged
+from monitor.service.machines import Watched, stamp, watch, watch_all
+from monitor.service.memory import Memory
+from monitor.service.notify import Notifier
+from monitor.service.reports import Reporter
+from monitor.service.sources import build_ears
+
+_log = structlog.get_logger(__name__)
+
+IDLE_S = 0.05
+"""Wait between turns without a window: a twentieth of the shortest useful hop, and next to no CPU."""
+BEAT_S = 1.0
+"""How often the main thread looks whether the work goes on."""
+STUCK_S = 60.0
+"""A turn that takes longer than this is stuck: a hundred times what a window of a large plant costs."""
+STOP_S = 10.0
+"""For the last turn and the last messages; systemd kills after 90 s."""
+RELOAD_S = 10.0
+"""How often the model folders are looked at: a calibration made now is in service within this time."""
+
+
+def run_daemon(config: Config) -> int:
+    """Run until SIGTERM or SIGINT; gives the exit code.
+
+    Raises:
+        BadInputError: the configuration names something that cannot be used, or no machine has a model.
+    """
+    stop = threading.Event()
+    notifier = Notifier.from_environment()
+    with stop_on_signals(stop), contextlib.ExitStack() as stack:
+        watched = watch_all(config)
+        refuse_blindness(watched)
+        plant = open_plant(config, watched, build_ears(config), stack)
+        work = Work(plant, config, stop)
+        stack.callback(work.close)
+        work.start()
+        machines = len(plant.inference.watched)
+        notifier.ready(f"listening to {machines} machines")
+        _log.info("started", node=config.node, machines=machines, device=str(plant.fleet.device))
+        _supervise(work, stop, notifier)
+        notifier.stopping("stopping")
+        _log.info("stopping")
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """Everything that is open while the daemon runs."""
+
+    inference: Inference
+    fleet: Fleet
+    publisher: Publisher
+    outbox: Outbox
+    reporter: Reporter
+
+
+def open_plant(
+    config: Config,
+    watched: Mapping[str, Watched],
+    ears: Sequence[Ear],
+    stack: contextlib.ExitStack,
+    database: str = "state.sqlite",
+    *,
+    fresh: bool = False,
+) -> Plant:
+    """Open everything in order; what ``stack`` closes is the mirror image.
+
+    Args:
+        config: of the node.
+        watched: the machines.
+        ears: where they are heard.
+        stack: takes what is to be closed.
+        database: file in the state directory that keeps alarms and detector states.
+        fresh: begin with no alarm and unmoved thresholds, whatever the database keeps.
+
+    Raises:
+        BadInputError: see `run_daemon`.
+    """
+    fleet = Fleet({name: w.model for name, w in watched.items() if w.model is not None}, config.device)
+    reporter = Reporter.of(config, str(fleet.device), __version__, time.time())
+    config.state_dir.mkdir(parents=True, exist_ok=True)
+    outbox = Outbox(config.state_dir / database, config.node)
+    outbox.open()
+    stack.callback(outbox.close)
+    publisher = Publisher(mqtt_settings(config), Topics(config.mqtt.prefix, config.node), outbox)
+    publisher.start()
+    stack.callback(publisher.stop, STOP_S / 2)
+    clips = EvidenceStore(config.state_dir, config.evidence.max_mb * 1_000_000) if config.evidence.enabled else None
+    memory = Memory(watched, {} if fresh else outbox.states())
+    inference = Inference(ears, watched, fleet, memory, reporter, publisher, clips)
+    publisher.send(reporter.info(watched.values(), time.time()))
+    for message in home_assistant(config, __version__):
+        publisher.retain(message)
+    inference.announce()
+    return Plant(inference, fleet, publisher, outbox, reporter)
+
+
+class Work:
+    """The inference thread.
+
+    Args:
+        plant: open.
+        config: for the intervals, and where newer models appear.
+        stop: ends the work.
+        observe: told of every judged window, on the inference thread; work then ends by itself once every source has
+            (a daemon goes on: a machine whose recording has ended is quiet, not gone).
+    """
+
+    def __init__(
+        self,
+        plant: Plant,
+        config: Config,
+        stop: threading.Event,
+        observe: Callable[[Judged], None] | None = None,
+    ) -> None:
+        self._plant = plant
+        self._config = config
+        self._stop = stop
+        self._observe = observe
+        self._stamps = {name: stamp(config.state_dir, name) for name in config.machines}
+        self._thread = threading.Thread(target=self._run, name="inference")
+        self._next_health_s = self._next_reload_s = time.monotonic()
+        self.failure: BaseException | None = None
+        self.beat_s = time.monotonic()
+        """When the last turn ended, monotonic seconds."""
+        self.done = threading.Event()
+        """Set when the thread has ended."""
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End after the present turn; re-raises what ended the thread before its time."""
+        self._stop.set()
+        self._thread.join(STOP_S)
+        if self.failure is not None:
+            raise self.failure
+
+    def status(self) -> str:
+        """One line for `systemctl status`."""
+        waiting = self._plant.publisher.depth
+        broker = "connected" if self._plant.publisher.connected else "NOT connected"
+        return f"{len(self._plant.inference.watched)} machines; broker {broker}, {waiting} events waiting"
+
+    def _run(self) -> None:
+        inference = self._plant.inference
+        try:
+            while not self._stop.is_set() and not (self._observe and inference.finished):
+                judged = inference.turn()
+                if self._observe is not None:
+                    for one in judged:
+                        self._observe(one)
+                if not judged and not inference.hurried:
+                    self._stop.wait(IDLE_S)
+                self._now_and_then()
+                self.beat_s = time.monotonic()
+                if not self._plant.publisher.alive:
+                    raise RuntimeError("the MQTT client's network thread has ended; its own traceback says why")
+            inference.close()
+        except BaseException as error:  # noqa: BLE001  whatever it is, the main thread must end with it, not live on
+            self.failure = error
+        finally:
+            self.done.set()
+
+    def _now_and_then(self) -> None:
+        now_s = time.monotonic()
+        if now_s >= self._next_health_s:
+            self._next_health_s = now_s + self._config.health_s
+            self._plant.inference.save()
+            self._tell_health()
+            self._plant.inference.desk.tell_kpi()
+        if now_s >= self._next_reload_s:
+            self._next_reload_s = now_s + RELOAD_S
+            self._reload()
+
+    def _tell_health(self) -> None:
+        plant = self._plant
+        try:
+            free = shutil.disk_usage(self._config.state_dir).free
+        except OSError:
+            free = None
+        plant.publisher.send(plant.reporter.health(plant.inference.counts(), plant.outbox.health(), free, time.time()))
+
+    def _reload(self) -> None:
+        """Take what `monitor train`, `calibrate` or `models activate` put in service since the last look."""
+        changed = False
+        for machine in self._config.machines:
+            now = stamp(self._config.state_dir, machine)
+            if now == self._stamps[machine]:
+                continue
+            self._stamps[machine] = now
+            watched = watch(self._config, machine)
+            for doubt in filter(None, (watched.problem, watched.warning)):
+                _log.warning(doubt, machine=machine)
+            self._plant.inference.replace(watched)
+            _log.info("model or calibration replaced", machine=machine, model=now[0])
+            changed = True
+        if changed:
+            self._plant.publisher.send(self._plant.reporter.info(self._plant.inference.watched.values(), time.time()))
+
+
+def refuse_blindness(watched: Mapping[str, Watched]) -> None:
+    """A plant where nothing can be judged is a mistake; one machine without a model only is a warning."""
+    problems = [w.problem for w in watched.values() if w.problem is not None]
+    if all(w.model is None for w in watched.values()):
+        raise BadInputError("no machine has a model: " + "; ".join(problems))
+    for doubt in (*problems, *(w.warning for w in watched.values() if w.warning is not None)):
+        _log.warning(doubt)
+
+
+def _supervise(work: Work, stop: threading.Event, notifier: Notifier) -> None:
+    """Feed the watchdog while the work goes on, until told to stop or the work ends."""
+    beat_s = BEAT_S if notifier.watchdog_s is None else min(BEAT_S, notifier.watchdog_s / 3)
+    status = ""
+    while not stop.wait(beat_s) and not work.done.is_set():
+        if time.monotonic() - work.beat_s < STUCK_S:
+            notifier.alive()
+        if (now := work.status()) != status:
+            status = now
+            notifier.status(status)
+
+
+@contextlib.contextmanager
+def stop_on_signals(stop: threading.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT set ``stop``; the handlers of before return with the context."""
+
+    def end(signum: int, _frame: FrameType | None) -> None:
+        del signum
+        stop.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,97 @@
+"""An ear is one sound source and the machines heard on it; it opens, reads, fails and comes back, and never raises."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from monitor.audio.block import AudioBlock
+from monitor.audio.source import Source
+from monitor.audio.windows import Window, WindowSpec, WindowState, fold
+from monitor.errors import MonitorError
+from monitor.service.backoff import Backoff
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one turn of listening brought."""
+
+    windows: tuple[Window, ...] = ()
+    blocks: int = 0
+    opened: bool = False
+    """The source came (back) to life in this turn."""
+    problems: tuple[str, ...] = ()
+    """What the source had to pass over since the last turn, one line each."""
+    ended: bool = False
+    """The source came to its own end in this turn."""
+    fault: str | None = None
+    """Why the source failed in this turn; None when it did not."""
+
+
+class Ear:
+    """One source, the machines on its channels, and its back-off."""
+
+    def __init__(self, name: str, source: Source, listeners: tuple[WindowSpec, ...]) -> None:
+        self.name = name
+        self.source = source
+        self._listeners: Mapping[str, WindowSpec] = {spec.machine: spec for spec in listeners}
+        self._states = {machine: WindowState() for machine in self._listeners}
+        self._backoff = Backoff()
+        self._jitter = random.Random(name)
+        self.is_open = False
+        self._ended = False
+        self._problems: set[str] = set()
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """The machines heard on this source."""
+        return tuple(self._listeners)
+
+    @property
+    def finished(self) -> bool:
+        """True when nothing will ever be heard here again."""
+        return self.is_open and self.source.finished
+
+    def hear(self, now_s: float) -> Heard:
+        """Everything that became due up to ``now_s`` (UTC, POSIX seconds), folded into windows."""
+        try:
+            opened = self._open(now_s)
+            if not self.is_open:
+                return Heard()
+            blocks = self.source.read(now_s)
+            windows = tuple(window for block in blocks for window in self._fold(block))
+        except MonitorError as error:
+            return self._failed(now_s, error)
+        if blocks:
+            self._backoff = Backoff()
+        problems = tuple(problem for problem in self.source.problems if problem not in self._problems)
+        self._problems.update(problems)
+        ended = self.finished and not self._ended
+        self._ended |= ended
+        return Heard(windows, len(blocks), opened, problems, ended)
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self.is_open = False
+        self.source.close()
+
+    def _open(self, now_s: float) -> bool:
+        if self.is_open or not self._backoff.due(now_s):
+            return False
+        self.source.open(now_s)
+        self.is_open = True
+        return True
+
+    def _fold(self, block: AudioBlock) -> list[Window]:
+        windows: list[Window] = []
+        for machine, spec in self._listeners.items():
+            self._states[machine], complete = fold(spec, self._states[machine], block)
+            windows.extend(complete)
+        return windows
+
+    def _failed(self, now_s: float, error: MonitorError) -> Heard:
+        self.close()
+        self._backoff = self._backoff.failed(now_s, self._jitter.random())
+        # What was pending is not joined to what comes after the fault: the next block carries a gap, which drops it.
+        return Heard(fault=str(error))

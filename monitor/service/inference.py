@@ -1,0 +1,203 @@
+"""The one thread's work: hear, cut into windows, score, judge, tell; it owns every state, so nothing is locked."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from monitor.audio.level import rms_dbfs
+from monitor.audio.windows import Window
+from monitor.detect import running
+from monitor.detect.kinds import AlarmKind
+from monitor.detect.life import SuppressedBy
+from monitor.detect.pipeline import Outcome
+from monitor.memcae.fleet import Fleet
+from monitor.memcae.score import Score
+from monitor.service.book import AlarmBook
+from monitor.service.desk import Desk, Outlet
+from monitor.service.ears import Ear, Heard
+from monitor.service.machines import Watched
+from monitor.service.memory import Memory
+from monitor.service.reports import Counts, Reporter
+
+_log = structlog.get_logger(__name__)
+
+
+class ClipStore(Protocol):
+    """Where the sound of an alarm is kept."""
+
+    def keep(self, window: Window, alarm_id: str) -> str | None:
+        """Store the window; gives the clip's name, None when it could not be kept."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One window's way through the daemon, for whoever watches (`monitor replay`)."""
+
+    window: Window
+    outcome: Outcome
+
+
+class Inference:
+    """Everything between a source and the broker, one turn at a time.
+
+    Args:
+        ears: the sources.
+        watched: the machines on them, each with its detector.
+        fleet: the models, all on one device.
+        memory: what is known of the machines, and from an earlier run of their alarms.
+        reporter: makes the payloads.
+        outlet: takes them.
+        clips: keeps the sound of alarms; None keeps none.
+        clock: the wall clock, UTC, POSIX seconds.
+    """
+
+    def __init__(
+        self,
+        ears: Sequence[Ear],
+        watched: Mapping[str, Watched],
+        fleet: Fleet,
+        memory: Memory,
+        reporter: Reporter,
+        outlet: Outlet,
+        clips: ClipStore | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._ears = tuple(ears)
+        self._watched = dict(watched)
+        self._fleet = fleet
+        self._memory = memory
+        self._book = AlarmBook(memory.conditions, memory.kept, clock())
+        for name, one in watched.items():
+            self._book.set_policy(name, one.detector.policy.life)
+        self.desk = Desk(self._book, self._watched, reporter, outlet, clock)
+        self._sound_s = 0.0
+        self._reporter = reporter
+        self._outlet = outlet
+        self._clips = clips
+        self._clock = clock
+        self._scored = 0
+        self._lost = 0
+        self._lag_s = 0.0
+        self._heard_any = False
+
+    @property
+    def finished(self) -> bool:
+        """True when no source will ever bring sound again."""
+        return all(ear.finished for ear in self._ears)
+
+    @property
+    def hurried(self) -> bool:
+        """True when the last turn brought sound, though no whole window: more may be there at once."""
+        return self._heard_any
+
+    @property
+    def watched(self) -> Mapping[str, Watched]:
+        """The machines, with the models and calibrations in service."""
+        return dict(self._watched)
+
+    def counts(self) -> Counts:
+        """What has been done since the start; begins the lag anew."""
+        counts = Counts(self._scored, self._lost, self._lag_s)
+        self._lag_s = 0.0
+        return counts
+
+    def announce(self) -> None:
+        """Say what every machine's state is before the first window: availability, and the alarms that never were."""
+        now_s = self._clock()
+        for ear in self._ears:
+            for machine in ear.machines:
+                self._outlet.send(self._reporter.availability(machine, "not heard yet", now_s))
+        self.desk.announce()
+
+    def turn(self) -> tuple[Judged, ...]:
+        """Hear what has become due, and judge every window that it completed."""
+        self.desk.turn(self._sound_s)
+        heard_at_s = self._clock()
+        windows: list[Window] = []
+        self._heard_any = False
+        for ear in self._ears:
+            heard = ear.hear(heard_at_s)
+            self._heard_any |= heard.blocks > 0
+            self._tell_availability(ear, heard)
+            windows.extend(heard.windows)
+        if not windows:
+            return ()
+        scores = self._fleet.score(windows)
+        judged = []
+        for window, score in zip(windows, scores, strict=True):
+            judged.append(Judged(window, self._judge(window, score)))
+        self._lag_s = max(self._lag_s, self._clock() - heard_at_s)
+        return tuple(judged)
+
+    def replace(self, watched: Watched) -> None:
+        """Put another model or calibration of one machine in service; its alarms go on, no other machine is touched."""
+        machine = watched.machine
+        self._watched[machine] = watched
+        self._book.set_policy(machine, watched.detector.policy.life)
+        if watched.model is None:
+            self._fleet.remove(machine)
+        else:
+            self._fleet.replace(machine, watched.model)
+
+    def save(self) -> None:
+        """Write every detector's state, so that rolling thresholds outlive a restart."""
+        self._outlet.publish_events((), (), self._memory.states())
+
+    def close(self) -> None:
+        """Let go of every source and save what was learnt since the last time."""
+        for ear in self._ears:
+            ear.close()
+        self.save()
+
+    def _judge(self, window: Window, score: Score) -> Outcome:
+        watched = self._watched[window.machine]
+        runs = self._runs(watched, window)
+        outcome = watched.detector.step(self._memory.detectors[window.machine], score, score.end_s, running=runs)
+        self._memory.detectors[window.machine] = outcome.state
+        self._scored += not window.lost
+        self._lost += window.lost
+        now_s = self._clock()
+        model = None if watched.model is None else watched.model.version
+        self._outlet.send(self._reporter.score(outcome.verdict, model, now_s))
+        if outcome.transitions:
+            self._tell_transitions(watched, window, outcome)
+        return outcome
+
+    def _runs(self, watched: Watched, window: Window) -> bool:
+        """Whether the machine runs, by the level of the window; told where that changes."""
+        machine, policy = window.machine, watched.detector.policy.running
+        self._sound_s = max(self._sound_s, window.end_s)
+        level = math.nan if window.lost or policy.off_below_dbfs is None else rms_dbfs(window.samples)
+        state = running.step(policy, self._memory.running[machine], level, window.end_s, window.end_s - window.start_s)
+        self._memory.running[machine] = state
+        self.desk.running(machine, state.why_not)
+        return state.why_not is None
+
+    def _tell_transitions(self, watched: Watched, window: Window, outcome: Outcome) -> None:
+        changes = []
+        for change in outcome.transitions:
+            clip = self._clips.keep(window, change.alarm_id) if self._clips is not None and change.active else None
+            state = outcome.state.anomaly if change.kind is AlarmKind.ANOMALY else outcome.state.drift
+            changes.append((state, change.event, clip))
+        self.desk.conditions(changes, window.end_s, self._memory.states_of(watched.machine))
+
+    def _tell_availability(self, ear: Ear, heard: Heard) -> None:
+        if heard.opened:
+            _log.info("sound comes in", source=ear.name, machines=list(ear.machines))
+        if heard.fault is not None:
+            _log.warning("no sound: " + heard.fault, source=ear.name, machines=list(ear.machines))
+        for problem in heard.problems:
+            _log.warning(problem, source=ear.name, machines=list(ear.machines))
+        reason = "the recordings have ended" if heard.ended else heard.fault
+        if not heard.opened and reason is None:
+            return
+        for machine in ear.machines:
+            self._outlet.send(self._reporter.availability(machine, reason, self._clock()))
+            self.desk.suppress(machine, SuppressedBy.MICROPHONE, on=heard.fault is not None)

@@ -1,0 +1,114 @@
+"""Recordings through the whole live path: the daemon's own start list, on other ears and with a memory of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from monitor.audio.recording_set import find_recordings
+from monitor.config import Config
+from monitor.detect.alarm import AlarmEvent, Transition
+from monitor.detect.kinds import AlarmKind
+from monitor.detect.verdict import VerdictState
+from monitor.errors import BadInputError
+from monitor.service.daemon import Work, open_plant, stop_on_signals
+from monitor.service.inference import Judged
+from monitor.service.machines import watch
+from monitor.service.reports import band_words
+from monitor.service.sources import replay_ears
+
+_log = structlog.get_logger(__name__)
+
+DATABASE = "replay.sqlite"
+"""Apart from the daemon's, so that a replay neither moves a live threshold nor clears a live alarm."""
+CONNECT_S = 5.0
+"""How long a replay waits for the broker before it begins: scores are not kept for a broker that comes later."""
+
+
+@dataclass
+class Summary:
+    """What one machine's replay came to."""
+
+    windows: Counter[VerdictState]
+    raised: int = 0
+
+
+def replay(
+    config: Config,
+    recordings: Mapping[str, Sequence[str]],
+    speed: float | None,
+    say: Callable[[str], None] = print,
+) -> dict[str, Summary]:
+    """Hear ``recordings`` in place of the configured sources, until their end or a signal.
+
+    Args:
+        config: of the node; only the machines named in ``recordings`` are run.
+        recordings: machine -> files, folders or patterns.
+        speed: seconds of sound per second; None is as fast as it can be scored.
+        say: takes a line for each transition and, at the end, for each machine.
+
+    Raises:
+        BadInputError: a machine is not configured, has no model, or a name stands for no recording.
+    """
+    files = {machine: _files(machine, patterns) for machine, patterns in recordings.items()}
+    watched = {machine: watch(config, machine) for machine in files}
+    for one in watched.values():
+        if one.problem is not None:
+            raise BadInputError(one.problem)
+        if one.warning is not None:
+            _log.warning(one.warning)
+    summaries = {machine: Summary(Counter()) for machine in files}
+
+    def observe(judged: Judged) -> None:
+        summary = summaries[judged.window.machine]
+        summary.windows[judged.outcome.verdict.state] += 1
+        for change in judged.outcome.transitions:
+            summary.raised += change.kind is AlarmKind.ANOMALY and change.event is AlarmEvent.RAISED
+            say(line(change))
+
+    stop = threading.Event()
+    with stop_on_signals(stop), contextlib.ExitStack() as stack:
+        config.state_dir.mkdir(parents=True, exist_ok=True)
+        plant = open_plant(config, watched, replay_ears(config, files, speed), stack, DATABASE, fresh=True)
+        if not plant.publisher.wait_connected(CONNECT_S):
+            _log.warning("no broker: the replay goes on, its events stay in the outbox", host=config.mqtt.host)
+        work = Work(plant, config, stop, observe)
+        stack.callback(work.close)
+        work.start()
+        while not work.done.wait(1.0) and not stop.is_set():
+            pass
+    for machine, summary in summaries.items():
+        say(summary_line(machine, summary))
+    return summaries
+
+
+def line(change: Transition) -> str:
+    """A transition as one line: when in the sound, which machine, what happened, and how loud it was."""
+    when = datetime.fromtimestamp(change.at_s, UTC).strftime("%H:%M:%S")
+    evidence = change.evidence
+    bands = band_words(evidence)
+    score = f"score {evidence.score:.2f}, threshold {evidence.threshold:.2f}"
+    return f"{when}  {change.machine}  {change.kind} {change.event}  {score}  {bands}".rstrip()
+
+
+def summary_line(machine: str, summary: Summary) -> str:
+    """One machine's replay as one line."""
+    total = sum(summary.windows.values())
+    parts = ", ".join(f"{count} {state}" for state, count in sorted(summary.windows.items()))
+    return f"{machine}: {total} windows ({parts or 'none'}), {summary.raised} anomaly alarms raised"
+
+
+def _files(machine: str, patterns: Sequence[str]) -> tuple[Path, ...]:
+    found = find_recordings(patterns)
+    for problem in found.problems:
+        _log.warning(problem, machine=machine)
+    if not found.files:
+        raise BadInputError(f"{machine}: no recordings: {'; '.join(found.problems)}")
+    return found.files

@@ -1,0 +1,89 @@
+"""From the configuration to ears: one source per sound device or recording, and the machines heard on its channels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from monitor.audio.microphone import MicrophoneSource as Microphone
+from monitor.audio.recording import RecordingSource as Playback
+from monitor.audio.recording_set import find_recordings
+from monitor.audio.simulated import FaultSpec
+from monitor.audio.simulated import SimulatedSource as Simulation
+from monitor.audio.source import MODEL_RATE_HZ, Source
+from monitor.audio.windows import WindowSpec
+from monitor.config import Config, FaultSettings, MicrophoneSource, RecordingSource, SimulatedSource
+from monitor.errors import BadInputError, RecordingError
+from monitor.service.ears import Ear
+
+
+def build_ears(config: Config) -> tuple[Ear, ...]:
+    """An ear per source; machines on one microphone share it.
+
+    Raises:
+        RecordingError: a machine's recordings cannot be found.
+        BadInputError: a simulated machine cannot have its fault.
+    """
+    shared: dict[str, list[WindowSpec]] = {}
+    ears: list[Ear] = []
+    for machine, settings in config.machines.items():
+        source = settings.source
+        channel = getattr(source, "channel", 1)
+        spec = window_spec(config, machine, channel)
+        if isinstance(source, MicrophoneSource):
+            shared.setdefault(source.microphone, []).append(spec)
+        else:
+            ears.append(Ear(machine, _own_source(source), (spec,)))
+    for selector, specs in shared.items():
+        channels = 1 + max(spec.channel for spec in specs)
+        ears.append(Ear(selector, Microphone(selector, channels), tuple(specs)))
+    return tuple(ears)
+
+
+def window_spec(config: Config, machine: str, channel: int) -> WindowSpec:
+    """The windows of one machine, in samples at the model's rate; ``channel`` counts from 1, as people do."""
+    return WindowSpec(machine, channel - 1, round(config.window_s * MODEL_RATE_HZ), round(config.hop_s * MODEL_RATE_HZ))
+
+
+def replay_ears(config: Config, recordings: Mapping[str, Sequence[Path]], speed: float | None) -> tuple[Ear, ...]:
+    """Ears that hear ``recordings`` (files per machine) in place of the configured sources.
+
+    Args:
+        config: says how windows are cut, and on which channel a machine is heard.
+        recordings: machine -> files, at least one each.
+        speed: seconds of sound per second; None is as fast as it can be scored.
+    """
+    ears = []
+    for machine, files in recordings.items():
+        channel = getattr(config.machine(machine).source, "channel", 1)
+        ears.append(Ear(machine, Playback(files, speed, channels=channel), (window_spec(config, machine, channel),)))
+    return tuple(ears)
+
+
+def _own_source(source: RecordingSource | SimulatedSource) -> Source:
+    if isinstance(source, RecordingSource):
+        found = find_recordings(source.recording)
+        if not found.files:
+            raise RecordingError("; ".join(found.problems) or f"{source.recording}: no recordings")
+        return Playback(found.files, source.factor, loop=source.loop, channels=source.channel)
+    fault = source.fault
+    spec = None if fault is None else _fault(fault)
+    try:
+        return Simulation(source.simulated, source.seed, source.factor, spec)
+    except ValueError as error:
+        raise BadInputError(f"simulated {source.simulated}: {error}") from error
+
+
+def _fault(fault: FaultSettings) -> FaultSpec:
+    lasts_s = math.inf if fault.lasts_s is None else fault.lasts_s
+    return FaultSpec(fault.kind, fault.snr_db, fault.after_s, fault.ramp_s, lasts_s)
+
+
+def describe(source: MicrophoneSource | RecordingSource | SimulatedSource) -> str:
+    """The source in a few words, for `info` and the log."""
+    if isinstance(source, MicrophoneSource):
+        return f"microphone {source.microphone} channel {source.channel}"
+    if isinstance(source, RecordingSource):
+        return f"recording {', '.join(source.recording)}"
+    return f"simulated {source.simulated} seed {source.seed}"

@@ -1,0 +1,144 @@
+"""Real PortAudio hears virtual microphones: what is played arrives, and what fails is a clear error in time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from monitor.audio.block import Samples
+from monitor.audio.level import rms_dbfs
+from tests.virtual_microphone import VirtualMicrophones, virtual_microphones
+
+HEAR = Path(__file__).with_name("hear.py")
+ROOT = HEAR.parents[2]
+LIMIT_S = 120
+
+
+@pytest.fixture(scope="module")
+def microphones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualMicrophones]:
+    with virtual_microphones(tmp_path_factory.mktemp("sound"), "mic1", "mic2") as running:
+        yield running
+
+
+def begin(running: VirtualMicrophones, scenario: str, *arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-W", "error", str(HEAR), scenario, *map(str, arguments)]
+    env = {**running.env, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def findings(process: subprocess.Popen[str]) -> Any:
+    out, err = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    return json.loads(out)
+
+
+def hear(running: VirtualMicrophones, scenario: str, *arguments: object) -> Any:
+    return findings(begin(running, scenario, *arguments))
+
+
+def wait_for(path: Path) -> None:
+    end_s = time.monotonic() + LIMIT_S
+    while not path.exists() and time.monotonic() < end_s:
+        time.sleep(0.02)
+    assert path.exists()
+
+
+def test_virtual_microphones_are_listed_with_the_selector_to_paste(microphones: VirtualMicrophones) -> None:
+    listed = {device["selector"]: device for device in hear(microphones, "devices")}
+
+    assert {"mic1", "mic2"} <= listed.keys()
+    assert listed["mic1"]["host_api"] == "ALSA"
+    assert listed["mic1"]["channels"] >= 1
+
+
+@pytest.mark.parametrize("rate_hz", [0, 48_000], ids=["native", "48 kHz"])
+def test_a_tone_that_is_played_is_heard_at_its_level(
+    microphones: VirtualMicrophones, tmp_path: Path, rate_hz: int
+) -> None:
+    sine = (0.25 * np.sin(2 * np.pi * 1000 * np.arange(60 * 16_000) / 16_000)).astype(np.float32)
+    soundfile.write(tmp_path / "tone.wav", sine, 16_000, subtype="FLOAT")
+    player = microphones.start_playing("mic1", tmp_path / "tone.wav")
+
+    found = hear(microphones, "sound", "mic1", 1, rate_hz, 3, tmp_path / "ready", tmp_path / "heard.wav")
+
+    player.terminate()
+    heard = soundfile.read(tmp_path / "heard.wav", dtype="float32")[0]
+    middle = heard[-2 * 16_000 : -1600]
+    power = np.abs(np.fft.rfft(middle * np.hanning(len(middle)))) ** 2
+    assert np.fft.rfftfreq(len(middle), 1 / 16_000)[power.argmax()] == pytest.approx(1000, abs=1)
+    assert rms_dbfs(middle) == pytest.approx(rms_dbfs(sine), abs=0.1)
+    assert (found["channels"], found["rates"], found["gaps"], found["lost"]) == (1, [16_000], 1, 0)
+    assert 0 <= found["late_s"] < 1.0
+    assert found["worst_step_s"] < 1e-5
+
+
+def test_eight_channels_stay_apart_sample_for_sample(tmp_path: Path) -> None:
+    sound: Samples = np.random.default_rng(0).uniform(-0.3, 0.3, (2 * 16_000, 8)).astype(np.float32)
+    pcm = np.round(sound * 32768).astype("<i2")
+    with virtual_microphones(tmp_path, "array", channels=8) as running:
+        listening = begin(running, "sound", "array", 8, 16_000, 5, tmp_path / "ready", tmp_path / "heard.wav")
+        wait_for(tmp_path / "ready")
+        running.play_raw("array", pcm.tobytes())
+        found = findings(listening)
+
+    heard = np.round(soundfile.read(tmp_path / "heard.wav", dtype="float32")[0] * 32768).astype("<i2")
+    begin_at = int(np.flatnonzero(np.abs(heard).max(axis=1))[0]) + 1600  # the server may swallow the first few
+    (played,) = np.flatnonzero((pcm == heard[begin_at]).all(axis=1))
+    assert found["channels"] == 8
+    np.testing.assert_array_equal(heard[begin_at : begin_at + 16_000], pcm[played : played + 16_000])
+
+
+def test_what_cannot_be_opened_is_a_clear_error(microphones: VirtualMicrophones) -> None:
+    unknown, several, channels, rate = hear(microphones, "errors", "mic1")
+
+    assert unknown.startswith("no sound device is 'nowhere'; there are 'mic1' (")
+    assert several.startswith("'mic' could be any of 2 sound devices; there are 'mic1' (")
+    assert channels.startswith("microphone mic1: channel 99 is needed, but the device has ")
+    assert rate.startswith("microphone mic1: cannot be opened (")
+    assert not any("\n" in line for line in (unknown, several, channels, rate))
+
+
+def test_blocks_that_find_no_room_are_counted_and_leave_a_gap(microphones: VirtualMicrophones) -> None:
+    found = hear(microphones, "sleepy_reader", "mic2")
+
+    assert found["gaps"] == 2
+    assert found["lost_s"] == pytest.approx(2.5, abs=0.6)  # 3 s asleep, 0.5 s of room
+    assert found["span_s"] == pytest.approx(found["heard_s"] + found["lost_s"], abs=0.05)
+    assert 0 <= found["late_s"] < 1.0
+    assert found["gap_at_s"] > 1.5
+
+
+def test_a_microphone_that_is_pulled_out_fails_at_once_and_comes_back(tmp_path: Path) -> None:
+    with virtual_microphones(tmp_path, "mic3") as running:
+        found = hear(running, "unplugged", "mic3", running.module("mic3"))
+
+    assert found["error"] == "microphone mic3: the stream has ended (device unplugged?)"
+    assert found["after_s"] < 5
+    assert "mic3" in found["away"]
+    assert found["back"] > 0
+
+
+def test_a_frozen_device_fails_within_seconds_and_holds_nobody(tmp_path: Path) -> None:
+    with virtual_microphones(tmp_path, "mic4") as running:
+        try:
+            found = hear(running, "frozen", "mic4", running.server.pid)
+        finally:
+            os.kill(running.server.pid, signal.SIGCONT)
+
+    assert found["error"] == "microphone mic4: has delivered nothing for 5 s"
+    assert found["after_s"] < 10
+    assert found["active"] is True  # which is why samples are counted
+    assert found["closed_s"] < 5
+    assert found["again"].startswith("PortAudio still hangs closing microphone mic4")

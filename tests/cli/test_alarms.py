@@ -1,0 +1,49 @@
+"""What is wrong on the command line of `monitor alarms` is said in one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from monitor.cli.alarms import seconds, target
+from monitor.errors import BadInputError
+from tests.broker import free_port
+
+
+@pytest.mark.parametrize(("written", "found"), [("90s", 90), ("45m", 2700), ("1.5h", 5400)])
+def test_a_length_of_time_is_read(written: str, found: float) -> None:
+    assert seconds(written) == found
+
+
+@pytest.mark.parametrize("written", ["", "10", "h", "-1h", "1 day", "1e3s", "nan"])
+def test_what_is_no_length_of_time_is_refused(written: str) -> None:
+    with pytest.raises(BadInputError, match="45m"):
+        seconds(written)
+
+
+def test_an_alarm_is_named_by_machine_and_kind_or_by_the_kind_of_the_node() -> None:
+    assert target("fan-1") == {"machine": "fan-1"}
+    assert target("fan-1/drift") == {"machine": "fan-1", "kind": "drift"}
+    assert target("flood") == {"kind": "flood"}
+    with pytest.raises(BadInputError, match="'noise' is no kind"):
+        target("fan-1/noise")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["list"], "cannot be reached"), (["log"], "has `monitor run` ever run")]
+)
+def test_without_a_broker_or_a_daemon_one_line_says_so(tmp_path: Path, arguments: list[str], said: str) -> None:
+    config = tmp_path / "monitor.yaml"
+    config.write_text(
+        f"mqtt: {{host: 127.0.0.1, port: {free_port()}}}\nstate_dir: state\n"
+        "machines: {fan-1: {source: {simulated: fan}}}\n"
+    )
+    command = [sys.executable, "-m", "monitor", "alarms", *arguments, "--config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode in {1, 2}
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert said in done.stderr

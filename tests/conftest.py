@@ -1,0 +1,36 @@
+"""What every test may ask for, and what no test may inherit from the machine that it runs on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# As `monitor` itself does, and before anything loads torch: threads that spin while they wait make a training many
+# times slower as soon as anything else runs on the machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@pytest.fixture(autouse=True)
+def _no_configuration_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own settings must decide nothing."""
+    for name in ("MONITOR_CONFIG", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real recordings, kept beside the repository (or where MONITOR_TEST_DATA says); too large to be part of it."""
+    folder = Path(os.environ.get("MONITOR_TEST_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no real recordings in {folder}; MONITOR_TEST_DATA can name another folder")
+    return folder

@@ -1,0 +1,84 @@
+"""What an independent subscriber received, held against what the node says that it sent."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema
+
+from monitor.publish.schema import schemas
+from tests.broker import Listener
+from tests.drill.node import TOPICS
+
+SCHEMAS = {name.removesuffix(".json"): jsonschema.Draft202012Validator(found) for name, found in schemas().items()}
+
+
+@dataclass(frozen=True)
+class Account:
+    """One drill's outcome."""
+
+    sent: int
+    """Events that the node numbered."""
+    received: int
+    """Different ones."""
+    lost: int
+    """Numbers that never came and that nothing accounts for."""
+    dead: int
+    """Refused by the broker, and kept as dead letters."""
+    out_of_order: int
+    duplicates: int
+    """After de-duplication by id: one number under two ids, or one id with two contents."""
+    repeats: int
+    """Before it."""
+    invalid: int
+    """Messages of any topic that do not fit the shipped schemas."""
+    seen: tuple[str, ...]
+    """How the outage shows: events about delivery, and how often `status` said offline."""
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is lost, out of order, double or invalid."""
+        return not (self.lost or self.out_of_order or self.duplicates or self.invalid) and self.sent > 0
+
+
+def settle(listener: Listener, report: dict[str, Any]) -> Account:
+    """The account, from everything that was received and the node's last words."""
+    contents: dict[str, bytes] = {}
+    first: list[dict[str, Any]] = []
+    duplicates = 0
+    events = listener.on(TOPICS.event)
+    for message in events:
+        document = message.json
+        known = contents.setdefault(document["id"], message.payload)
+        duplicates += known != message.payload
+        if known is message.payload:
+            first.append(document)
+    seqs = [each["seq"] for each in first]
+    duplicates += len(seqs) - len(set(seqs))
+    ours = [each["alarm_id"] for each in first if each["kind"] == "anomaly"]
+    dead = set(report["dead"])
+    missing = set(range(1, report["last_seq"] + 1)) - set(seqs) - dead
+    # Each of the node's own numbers once, whatever the outbox counts: nothing was forgotten or done twice at a kill.
+    unnamed = report["number"] - len(set(ours)) - len(dead)
+    told = sorted({each["event"] for each in first if each["kind"] == "delivery"})
+    offline = sum(message.json["state"] == "offline" for message in listener.on(TOPICS.status))
+    return Account(
+        sent=report["last_seq"],
+        received=len(first),
+        lost=max(len(missing), unnamed if not dead else 0),
+        dead=len(dead),
+        out_of_order=sum(later < earlier for earlier, later in itertools.pairwise(seqs)),
+        duplicates=duplicates,
+        repeats=len(events) - len(first),
+        invalid=sum(not _fits(message.topic, message.payload) for message in listener.messages if message.payload),
+        seen=(*told, f"{offline} x offline"),
+    )
+
+
+def _fits(topic: str, payload: bytes) -> bool:
+    parts = topic.removeprefix(f"{TOPICS.base}/").split("/")
+    name = parts[2] if parts[0] == "machine" else parts[0]
+    return bool(SCHEMAS[name].is_valid(json.loads(payload)))

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from monitor.detect.alarm import AlarmPolicy
+from monitor.detect.budget import Budget
+from monitor.errors import ArtifactError, CalibrationError
+from monitor.learn.calibrate import recalibrate
+from monitor.learn.fit import fit_machine
+from monitor.learn.job import CalibrateJob
+from monitor.learn.report import TrainReport, recalibrate_lines
+from monitor.learn.scoring import load_model
+from tests.learn.machine import NOW_S, job, record
+
+JOB = CalibrateJob("fan-1", 1.0, Budget(), AlarmPolicy(), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path], TrainReport]:
+    folder = tmp_path_factory.mktemp("calibrate")
+    normal = record(folder / "normal", 8)
+    return folder, normal, fit_machine(job(), normal, state_dir=folder / "state", created_s=NOW_S)
+
+
+def test_fresh_recordings_set_new_thresholds_for_the_same_model(trained: tuple[Path, list[Path], TrainReport]) -> None:
+    folder, _, before = trained
+    fresh = record(folder / "fresh", 6, first=40)
+    report = recalibrate(JOB, fresh, state_dir=folder / "state", created_s=NOW_S + 60)
+    assert report.old == before.calibration
+    assert report.new.created_s == NOW_S + 60
+    assert report.new.n_recordings == 6
+    stored = load_model(folder / "state", "fan-1", device="cpu")
+    assert stored.version == before.version
+    assert stored.calibration == report.new
+    assert any("->" in line for line in recalibrate_lines(report))
+
+
+def test_recordings_that_the_model_knows_are_left_out(trained: tuple[Path, list[Path], TrainReport]) -> None:
+    folder, normal, _ = trained
+    fresh = record(folder / "more", 4, first=45)
+    report = recalibrate(JOB, [*normal[:2], *fresh], state_dir=folder / "state", created_s=NOW_S)
+    assert report.recordings == tuple(fresh)
+    assert len(report.warnings) == 2
+    with pytest.raises(CalibrationError, match="trained on every one"):
+        recalibrate(JOB, normal, state_dir=folder / "state", created_s=NOW_S)
+
+
+def test_sound_far_above_the_old_calibration_is_refused_unless_accepted(
+    trained: tuple[Path, list[Path], TrainReport],
+) -> None:
+    folder, _, _ = trained
+    strange = record(folder / "strange", 5, fault="squeal", first=60)
+    before = load_model(folder / "state", "fan-1", device="cpu").calibration
+    with pytest.raises(CalibrationError, match=r"100% of the fresh windows score above.*--accept"):
+        recalibrate(JOB, strange, state_dir=folder / "state", created_s=NOW_S)
+    assert load_model(folder / "state", "fan-1", device="cpu").calibration == before
+    report = recalibrate(replace(JOB, accept=True), strange, state_dir=folder / "state", created_s=NOW_S)
+    assert before is not None
+    assert report.new.threshold > before.threshold
+
+
+def test_a_machine_without_a_model_cannot_be_calibrated(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="no model yet"):
+        recalibrate(JOB, [], state_dir=tmp_path, created_s=NOW_S)

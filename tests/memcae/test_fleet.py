@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from monitor.audio.windows import Window
+from monitor.errors import DeviceError
+from monitor.memcae.fleet import Fleet, choose_device
+from tests.memcae.small import RATE_HZ, SMALL_PAPER, fitted, noise
+
+
+def _window(machine: str, seed: int, seconds: float = 2.0, *, lost: bool = False, rate_hz: int = RATE_HZ) -> Window:
+    return Window(machine, 100.0 + seed, rate_hz, 0, noise(1, seconds, seed)[0].numpy(), lost)
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Fleet:
+    return Fleet({"a": fitted("a"), "b": fitted("b", seed=1), "c": fitted("c", SMALL_PAPER)}, "cpu")
+
+
+def test_scores_come_in_the_order_of_the_windows(fleet: Fleet) -> None:
+    windows = [_window(machine, seed) for seed, machine in enumerate("bacabc")]
+    together = fleet.score(windows)
+    alone = [fleet.score([window])[0] for window in windows]
+    assert [score.machine for score in together] == list("bacabc")
+    assert [score.start_s for score in together] == [window.start_s for window in windows]
+    assert [score.value for score in together] == pytest.approx([score.value for score in alone], rel=1e-3, abs=1e-3)
+
+
+def test_windows_of_different_lengths_are_scored_together(fleet: Fleet) -> None:
+    scores = fleet.score([_window("a", 1, 2.0), _window("a", 2, 3.0), _window("a", 3, 2.0)])
+    assert all(math.isfinite(score.value) for score in scores)
+    assert [score.end_s - score.start_s for score in scores] == pytest.approx([2.0, 3.0, 2.0])
+
+
+def test_a_broken_window_stays_with_its_machine(fleet: Fleet) -> None:
+    broken = _window("a", 1)
+    broken.samples[17] = np.nan
+    scores = fleet.score([_window("a", 0), broken, _window("b", 2)])
+    assert [math.isfinite(score.value) for score in scores] == [True, False, True]
+    assert scores[1].bands == ()
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        _window("a", 1, lost=True),
+        _window("nobody", 1),
+        _window("a", 1, 0.5),
+        _window("a", 1, rate_hz=48_000),
+    ],
+    ids=["lost", "no model", "too short", "other rate"],
+)
+def test_what_cannot_be_scored_is_unknown(fleet: Fleet, window: Window) -> None:
+    unknown, known = fleet.score([window, _window("a", 2)])
+    assert math.isnan(unknown.value)
+    assert unknown.lost == window.lost
+    assert math.isfinite(known.value)
+
+
+def test_nothing_in_nothing_out(fleet: Fleet) -> None:
+    assert fleet.score([]) == []
+
+
+def test_replacing_and_removing_touch_one_machine() -> None:
+    fleet = Fleet({"a": fitted("a"), "b": fitted("b")}, "cpu")
+    before = {score.machine: score.value for score in fleet.score([_window("a", 1), _window("b", 1)])}
+    fleet.replace("a", fitted("a", seed=5))
+    after = {score.machine: score.value for score in fleet.score([_window("a", 1), _window("b", 1)])}
+    assert after["a"] != before["a"]
+    assert after["b"] == before["b"]
+    fleet.remove("a")
+    fleet.remove("a")
+    assert set(fleet.models) == {"b"}
+    assert math.isnan(fleet.score([_window("a", 1)])[0].value)
+
+
+def test_auto_and_cpu_are_always_there() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device("auto").type in {"cpu", "cuda"}
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:x", "", "cuda:99", "mps"])
+def test_a_device_that_is_not_there_is_named(name: str) -> None:
+    with pytest.raises(DeviceError, match=repr(name)):
+        choose_device(name)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+def test_a_gpu_scores_as_the_cpu_does() -> None:
+    windows = [_window("a", seed) for seed in range(4)]
+    models = {"a": fitted("a")}
+    on_cpu, on_gpu = (Fleet(models, device).score(windows) for device in ("cpu", "cuda"))
+    for plain, fast in zip(on_cpu, on_gpu, strict=True):
+        assert fast.value == pytest.approx(plain.value, rel=2e-2, abs=2e-2)

@@ -1,0 +1,93 @@
+"""What a broker refuses is kept, counted and told; it never just disappears."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from monitor.publish.outbox import Outbox
+from tests.broker import Broker, Listener, needs_mosquitto, wait_until
+from tests.publish.conftest import TOPICS, MakePublisher
+from tests.publish.samples import SAMPLES, alarm, event
+
+pytestmark = needs_mosquitto
+
+_ALL_BUT = "user node\ntopic write acme/#\ntopic deny {denied}\nuser reader\ntopic read #\n"
+_PASSWORDS = {"node": "secret", "reader": "secret"}
+
+
+def test_denied_events_become_dead_letters(tmp_path: Path, outbox: Outbox, publish_to: MakePublisher) -> None:
+    acl = _ALL_BUT.format(denied=TOPICS.event)
+    with Broker(tmp_path / "b", passwords=_PASSWORDS, acl=acl) as broker:
+        publisher = publish_to(broker.port, username="node", password="secret")
+        for number in range(5):
+            publisher.publish_events([event(number)])
+        wait_until(lambda: outbox.depth == 0, what="an empty outbox")
+        dead = [json.loads(row.payload)["id"] for row in outbox.dead()]
+        assert set(dead) >= {event(number).id for number in range(5)}
+        assert {row.reason_code for row in outbox.dead()} == {0x87}  # not authorized
+        assert outbox.health().refused == len(dead)
+        assert publisher.connected
+
+
+def test_a_denied_document_is_told_once_by_an_event(tmp_path: Path, outbox: Outbox, publish_to: MakePublisher) -> None:
+    acl = _ALL_BUT.format(denied=TOPICS.health)
+    with (
+        Broker(tmp_path / "b", passwords=_PASSWORDS, acl=acl) as broker,
+        Listener(broker.port, username="reader", password="secret") as listener,
+    ):
+        publisher = publish_to(broker.port, username="node", password="secret")
+        for count in range(1, 4):
+            publisher.send(SAMPLES["health"])
+            wait_until(lambda expected=count: outbox.health().refused == expected)  # type: ignore[misc]
+        publisher.publish_events([event(1)])
+        listener.wait_for(lambda it: len(it.on(TOPICS.event)) == 2, "the refusal and the event")
+        told, other = [message.json for message in listener.on(TOPICS.event)]
+    assert told["event"] == "refused"
+    assert told["refusal"] == {
+        "count": 1, "topic": TOPICS.health, "reason_code": 0x87, "reason": "Not authorized",
+    }  # fmt: skip
+    assert other["id"] == event(1).id
+
+
+def test_with_mqtt_3_1_1_a_refusal_cannot_be_seen(tmp_path: Path, outbox: Outbox, publish_to: MakePublisher) -> None:
+    """The protocol has no word for it: this is why MQTT 5 is the default."""
+    acl = _ALL_BUT.format(denied=TOPICS.event)
+    with Broker(tmp_path / "b", passwords=_PASSWORDS, acl=acl) as broker:
+        publisher = publish_to(broker.port, username="node", password="secret", protocol="3.1.1")
+        publisher.publish_events([event(1)])
+        wait_until(lambda: outbox.depth == 0, what="an empty outbox")
+        assert outbox.health().refused == 0
+
+
+def test_a_message_larger_than_the_broker_takes_is_refused_here_and_the_rest_goes_on(
+    tmp_path: Path, outbox: Outbox, publish_to: MakePublisher
+) -> None:
+    """Sent, it would make the broker hang up, again and again."""
+    with (
+        Broker(tmp_path / "b", extra="max_packet_size 2000", max_inflight=0) as broker,
+        Listener(broker.port) as listener,
+    ):
+        publisher = publish_to(broker.port)
+        big = event(1, machine="m" * 3000)
+        publisher.publish_events([big, event(2)], [alarm(1)])
+        listener.wait_for(lambda it: len(it.on(TOPICS.event)) == 2, "the others")
+        assert [message.json["event"] for message in listener.on(TOPICS.event)] == ["raised", "refused"]
+        assert [row.reason_code for row in outbox.dead()] == [0x95]
+        assert publisher.connected
+
+
+def test_news_of_a_refusal_that_is_refused_itself_is_told_once_events_are_taken_again(outbox: Outbox) -> None:
+    outbox.append([event(number) for number in range(1, 4)])
+    for _ in range(4):  # three events, then the news of them; the last makes no news of its own
+        for row in outbox.take(1):
+            outbox.refuse(row.seq, TOPICS.event, 135, "Not authorized")
+    assert not outbox.waiting
+    outbox.append([event(4)])
+    told = []
+    while rows := outbox.take(8):
+        for row in rows:
+            told.append(json.loads(row.payload))
+            outbox.acknowledge(row.seq)
+    assert [each["event"] for each in told] == ["raised", "refused"]
+    assert told[1]["refusal"]["count"] == 3

@@ -1,0 +1,221 @@
+"""Commands, suppression and restarts at the alarm desk, with a real outbox and no broker."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from monitor.detect.alarm import AlarmEvent
+from monitor.detect.alarm_state import AlarmLevel, AlarmState
+from monitor.detect.kinds import AlarmKind
+from monitor.detect.life import SuppressedBy
+from monitor.publish.commands import Response
+from monitor.publish.encoding import to_json
+from monitor.publish.inbox import Incoming
+from monitor.publish.messages import Alarm, Event, Payload
+from monitor.publish.outbox import Outbox
+from monitor.publish.rows import Audited
+from monitor.publish.schema import schemas
+from monitor.publish.store import read_audit_file
+from monitor.service.book import AlarmBook
+from monitor.service.desk import Desk
+from monitor.service.reports import Reporter
+
+T = 1_760_000_000.0
+MACHINES = ("fan-1", "fan-2", "pump-1", "pump-2")
+REPORTER = Reporter("pc1", 10.0, 10.0, "cpu", "0.1.0", T)
+
+
+class Plant:
+    """A desk over a real state database; what goes out is collected, what comes in is handed in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now_s = T
+        self.path = folder / "state.db"
+        self.conditions = {
+            (machine, kind): AlarmState(machine, kind)
+            for machine in MACHINES
+            for kind in (AlarmKind.ANOMALY, AlarmKind.DRIFT)
+        }
+        self.events: list[Event] = []
+        self.alarms: dict[tuple[str | None, AlarmKind], Alarm] = {}
+        self.sent: list[Payload] = []
+        self.waiting: list[Incoming] = []
+        self.answers: list[Response] = []
+        self.ids = itertools.count(1)
+        self.start()
+
+    def start(self) -> None:
+        self.outbox = Outbox(self.path, "pc1", clock=lambda: self.now_s)
+        self.outbox.open()
+        self.book = AlarmBook(self.conditions, self.outbox.states(), self.now_s)
+        self.desk = Desk(self.book, {}, REPORTER, self, lambda: self.now_s)
+        self.desk.announce()
+
+    def restart(self) -> None:
+        self.outbox.close()
+        self.start()
+
+    # --- the outlet
+
+    def publish_events(
+        self,
+        events: Sequence[Event],
+        alarms: Sequence[Alarm] = (),
+        states: Mapping[str, Any] | None = None,
+        audit: Sequence[Audited] = (),
+    ) -> tuple[Event, ...]:
+        numbered, documents = self.outbox.append(events, alarms, states, audit)
+        self.events += numbered
+        self.alarms |= {(each.machine, each.kind): each for each in documents}
+        return numbered
+
+    def send(self, payload: Payload) -> None:
+        self.sent.append(payload)
+
+    def commands(self) -> list[Incoming]:
+        taken, self.waiting = self.waiting, []
+        return taken
+
+    def answer(self, incoming: Incoming, response: Response) -> None:
+        assert incoming.answer_on
+        self.answers.append(response)
+
+    # --- what happens
+
+    def condition(self, machine: str, event: AlarmEvent) -> None:
+        key = machine, AlarmKind.ANOMALY
+        level = AlarmLevel.ALARM if event is AlarmEvent.RAISED else AlarmLevel.NORMAL
+        alarm_id = f"{machine}-{next(self.ids)}" if event is AlarmEvent.RAISED else self.conditions[key].alarm_id
+        self.conditions[key] = replace(self.conditions[key], level=level, alarm_id=alarm_id, raised_at_s=self.now_s)
+        self.desk.conditions([(self.conditions[key], event, "clip.flac")], self.now_s, {})
+
+    def say(self, verb: str, *, retained: bool = False, expires_s: float | None = None, **fields: object) -> Response:
+        payload = json.dumps({"by": "anna", "machine": "fan-1", **fields}).encode()
+        self.waiting.append(Incoming(verb, payload, retained, f"x/{verb}", None, expires_s))
+        self.desk.turn(self.now_s)
+        return self.answers[-1]
+
+    def happened(self) -> list[tuple[str | None, str]]:
+        return [(each.machine, str(each.event)) for each in self.events]
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Iterator[Plant]:
+    made = Plant(tmp_path)
+    yield made
+    made.outbox.close()
+    for payload in (*made.events, *made.alarms.values(), *made.answers, *made.sent):
+        jsonschema.validate(to_json(payload), schemas()[f"{payload.name}.json"])
+    assert [each.seq for each in made.events] == list(range(1, len(made.events) + 1))
+
+
+def test_an_alarm_is_acknowledged_and_the_document_event_and_audit_trail_say_by_whom(plant: Plant) -> None:
+    plant.condition("fan-1", AlarmEvent.RAISED)
+    answer = plant.say("acknowledge", id="17", reason="seen")
+    assert (answer.accepted, answer.command_id, answer.state) == (True, "17", "acknowledged")
+    document = plant.alarms["fan-1", AlarmKind.ANOMALY]
+    assert (document.acknowledged, document.state, document.clip) == (True, "acknowledged", "clip.flac")
+    assert (plant.events[-1].event, plant.events[-1].by, plant.events[-1].reason) == ("acknowledged", "anna", "seen")
+    (entry,) = read_audit_file(plant.path, 10)
+    assert (entry.by, entry.verb, entry.machine, entry.accepted, entry.reason) == (
+        "anna", "acknowledge", "fan-1", True, "seen",
+    )  # fmt: skip
+
+
+def test_a_restart_keeps_who_acknowledged_what_is_shelved_and_what_is_out_of_service(plant: Plant) -> None:
+    plant.condition("fan-1", AlarmEvent.RAISED)
+    plant.say("acknowledge")
+    plant.say("shelve", machine="fan-2", reason="ordered", duration_s=600)
+    plant.say("out-of-service", machine="pump-1", reason="dismantled")
+    before = {key: plant.book.life(key) for key in plant.book.keys}
+    count = len(plant.events)
+    plant.restart()
+    assert {key: plant.book.life(key) for key in plant.book.keys} == before
+    assert len(plant.events) == count  # nothing is told again
+    plant.now_s += 600
+    plant.desk.turn(plant.now_s)
+    assert plant.happened()[count:] == [("fan-2", "unshelved")]
+
+
+def test_the_same_command_twice_is_carried_out_once_and_answered_twice(plant: Plant) -> None:
+    first = plant.say("shelve", id="a", reason="ordered", duration_s=600)
+    assert plant.say("shelve", id="a", reason="ordered", duration_s=600) == first
+    assert plant.happened() == [("fan-1", "shelved")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"retained": True}, "retained"),
+        ({"expires_s": -1.0}, "expired"),
+        ({"expires_at": "2020-01-01T00:00:00Z"}, "expired"),
+        ({"machine": "fan-9"}, "there is no alarm 'fan-9/anomaly'"),
+        ({"alarm_id": "fan-1-0"}, "not the present alarm"),
+        ({"other": 1}, "unknown key 'other'"),
+    ],
+)
+def test_a_command_that_cannot_be_carried_out_is_refused_with_a_reason_and_noted(
+    plant: Plant, fields: dict[str, Any], said: str
+) -> None:
+    plant.condition("fan-1", AlarmEvent.RAISED)
+    answer = plant.say("acknowledge", **fields)
+    assert not answer.accepted
+    assert said in (answer.reason or "")
+    (entry,) = read_audit_file(plant.path, 10)
+    assert not entry.accepted
+    assert said in entry.answer
+    assert plant.happened() == [("fan-1", "raised")]
+
+
+def test_half_of_the_machines_at_once_are_told_as_one_alarm_and_the_rest_join_silently(plant: Plant) -> None:
+    for machine in MACHINES:
+        plant.condition(machine, AlarmEvent.RAISED)
+    assert plant.happened() == [
+        ("fan-1", "raised"),
+        ("fan-2", "raised"),
+        (None, "raised"),
+        ("fan-1", "suppressed"),
+        ("fan-2", "suppressed"),
+        ("pump-1", "suppressed"),
+        ("pump-1", "raised"),
+        ("pump-2", "suppressed"),
+        ("pump-2", "raised"),
+    ]
+    assert plant.alarms[None, AlarmKind.COMMON_CAUSE].state == "unacknowledged"
+    assert plant.say("acknowledge", machine=None, kind="common_cause").accepted
+    for machine in MACHINES:
+        plant.condition(machine, AlarmEvent.CLEARED)
+    assert plant.alarms[None, AlarmKind.COMMON_CAUSE].state == "normal"
+    assert plant.alarms["fan-1", AlarmKind.ANOMALY].state == "returned_unacknowledged"
+
+
+def test_a_machine_that_is_off_is_silent_and_told_again_when_it_runs(plant: Plant) -> None:
+    plant.condition("fan-1", AlarmEvent.RAISED)
+    plant.desk.running("fan-1", SuppressedBy.MACHINE_OFF)
+    assert plant.alarms["fan-1", AlarmKind.ANOMALY].suppressed_by == "machine_off"
+    plant.desk.running("fan-1", SuppressedBy.START_UP)
+    assert plant.alarms["fan-1", AlarmKind.ANOMALY].suppressed_by == "start_up"
+    plant.desk.running("fan-1", None)
+    assert plant.alarms["fan-1", AlarmKind.ANOMALY].state == "unacknowledged"
+
+
+def test_the_figures_count_what_people_were_told_of(plant: Plant) -> None:
+    plant.condition("fan-1", AlarmEvent.RAISED)
+    plant.say("shelve", machine="fan-2", reason="ordered", duration_s=600)
+    plant.condition("fan-2", AlarmEvent.RAISED)
+    plant.now_s += 90
+    plant.say("acknowledge")
+    plant.desk.tell_kpi()
+    kpi = to_json(plant.sent[-1])
+    assert isinstance(kpi, dict)
+    assert kpi["most_in_10_min"] == 1
+    assert kpi["standing"] == ["fan-1/anomaly", "fan-2/anomaly"]
+    assert (kpi["unacknowledged"], kpi["shelved"], kpi["acknowledge_mean_s"]) == (1, 1, 90.0)

@@ -1,0 +1,68 @@
+"""What the daemon knows of its machines: a calibration for other settings stays in force, and is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog.testing
+
+from monitor.config import load_config
+from monitor.service.daemon import refuse_blindness
+from monitor.service.machines import Watched, watch
+from tests.service.conftest import HOP_S, WINDOW_S
+from tests.service.plant import write_config
+
+
+def watched(state_dir: Path, folder: Path, machine: dict[str, Any] | None = None, **more: Any) -> Watched:
+    settings: dict[str, Any] = {"source": {"simulated": "fan", "seed": 3}, **(machine or {})}
+    spacing = {"window_s": WINDOW_S, "hop_s": HOP_S, **more}
+    return watch(
+        load_config(write_config(folder / "monitor.yaml", state_dir, 1, {"fan-1": settings}, **spacing)), "fan-1"
+    )
+
+
+def test_settings_as_calibrated_are_no_reason_to_warn(trained: Path, tmp_path: Path) -> None:
+    one = watched(trained, tmp_path)
+    assert one.calibration is not None
+    assert (one.problem, one.warning) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("machine", "more", "told"),
+    [
+        ({}, {"hop_s": 1.0}, "hop_s is 1, calibrated for 2"),
+        ({}, {"window_s": 6.0}, "window_s is 6, calibrated for 4"),
+        ({"alarm": {"raise": "2 of 5"}}, {}, "alarm.raise is 2 of 5, calibrated for 3 of 5"),
+        ({"alarm": {"clear_after_s": 30}}, {}, "alarm.clear_after_s is 30, calibrated for 60"),
+        ({"false_alarms": {"per": "month"}}, {}, "false_alarms is 1 per month, calibrated for 1 per week"),
+    ],
+)
+def test_settings_other_than_calibrated_are_told_and_the_calibration_stays_in_force(
+    trained: Path, tmp_path: Path, machine: dict[str, Any], more: dict[str, Any], told: str
+) -> None:
+    one = watched(trained, tmp_path, machine, **more)
+    assert one.warning is not None
+    assert one.warning.startswith(f"fan-1: {told}: ")
+    assert one.calibration == watched(trained, tmp_path).calibration
+    assert one.problem is None
+
+
+def test_all_that_differs_is_told_at_once_with_the_remedy(trained: Path, tmp_path: Path) -> None:
+    rule = {"alarm": {"raise": "1 of 1"}}
+    warning = watched(trained, tmp_path, rule, hop_s=4.0).warning
+    assert warning is not None
+    assert "hop_s is 4" in warning
+    assert "alarm.raise is 1 of 1" in warning
+    assert "`monitor calibrate fan-1 RECORDINGS...`" in warning
+    other_window = watched(trained, tmp_path, window_s=8.0).warning
+    assert other_window is not None
+    assert "`monitor train fan-1" in other_window, "a model has one length of window"
+
+
+def test_the_daemon_logs_it_as_it_starts(trained: Path, tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as logged:
+        refuse_blindness({"fan-1": watched(trained, tmp_path, hop_s=1.0)})
+    assert [entry["log_level"] for entry in logged] == ["warning"]
+    assert "hop_s is 1, calibrated for 2" in logged[0]["event"]

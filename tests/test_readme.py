@@ -1,0 +1,54 @@
+"""What the README shows is true: its Python runs, its commands and topics exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monitor.publish.topics import Topics
+from tests.service.plant import monitor, train_quick, write_recordings
+
+
+@pytest.fixture(scope="module")
+def readme(root: Path) -> str:
+    return (root / "README.md").read_text()
+
+
+def test_the_python_snippet_runs_and_prints_a_line_per_window(
+    readme: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    snippet = next(block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "load_model" in block)
+    train_quick(tmp_path, "fan-1", write_recordings(tmp_path / "recordings", 6, 20), 4.0, 4.0)
+    samples = np.random.default_rng(0).normal(0, 0.01, 44_100 * 12).astype(np.float32)
+    code = snippet.replace("/var/lib/monitor", str(tmp_path))
+    exec(compile(code, "README.md", "exec"), {"samples": samples, "rate_hz": 44_100})
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert all("recall" in line for line in lines)
+
+
+def test_every_command_of_the_table_answers_to_help(readme: str) -> None:
+    table = readme[readme.index("| command | does |") : readme.index("All take `--config PATH`")]
+    named = sorted(set(re.findall(r"`monitor ([a-z]+)", table)))
+    listed = monitor("--help").stdout
+    assert len(named) >= 10
+    assert [name for name in named if not re.search(rf"^  {name}\b", listed, re.MULTILINE)] == []
+
+
+def test_every_topic_of_the_table_is_one_of_the_contract(readme: str) -> None:
+    topics = Topics("monitor", "node")
+    contract = {
+        topics.status,
+        topics.info,
+        topics.health,
+        topics.event,
+        topics.alarm("<id>", "<kind>"),
+        topics.availability("<id>"),
+        topics.score("<id>"),
+    }
+    table = readme[readme.index("| topic | QoS | retained | says |") : readme.index("Events and alarm states")]
+    named = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+    assert {f"monitor/node/{name}" for name in named} >= contract
