@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import monitor
 from monitor.audio.capture.order import LIST, Order
 from monitor.audio.capture.reader import Captured, Reader
 from monitor.audio.capture.ring import Field, State
@@ -21,6 +20,8 @@ from monitor.errors import DeviceError
 
 CHILD = ("-m", "monitor.audio.capture.child")
 """What Python is to run."""
+HOME = str(Path(__file__).parents[3])
+"""Where this package lies."""
 STALL_S = 5.0
 """No sample for so long is a dead device. A stalled PortAudio stream goes on calling itself active; USB hiccups take
 less than two seconds."""
@@ -165,8 +166,7 @@ def list_devices() -> tuple[SoundDevice, ...]:
 
 def _environment() -> dict[str, str]:
     """This process's, and where this very package lies."""
-    package = str(Path(monitor.__file__).parents[1])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (HOME, os.environ.get("PYTHONPATH"))))}
 
 
 @contextmanager
