@@ -11,7 +11,7 @@ from monitor.audio.source import MODEL_RATE_HZ, Source
 from monitor.audio.windows import Window, WindowSpec, WindowState, fold, missing
 from monitor.errors import MonitorError
 from monitor.service.backoff import Backoff
-from monitor.service.pace import HURRIED_S, Pace
+from monitor.service.fetching import HURRIED_S, Fetching
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,13 @@ class Heard:
     hurried: bool = False
     """More sound may be there at once: the source is played as fast as it is read, or catches up."""
     opened: bool = False
-    """The source came (back) to life in this turn."""
+    """The source came (back) to life in this turn: the first sound since it was opened."""
     problems: tuple[str, ...] = ()
     """What the source had to pass over since the last turn, one line each."""
     ended: bool = False
     """The source came to its own end in this turn."""
     fault: str | None = None
-    """Why the source failed in this turn; None when it did not."""
+    """Why the source failed in this turn; None when it did not, or fails as it did before."""
 
 
 NOTHING = Heard()
@@ -50,12 +50,15 @@ class Ear:
         self.source = source
         self._later_s = later_s
         self._opens_s: float | None = None
-        self._pace = Pace()
+        self._fetching = Fetching()
         self._listeners: Mapping[str, WindowSpec] = {spec.machine: spec for spec in listeners}
         self._states = {machine: WindowState() for machine in self._listeners}
         self._backoff = Backoff()
         self._jitter = random.Random(name)
         self.is_open = False
+        self.failing: str | None = None
+        """Why nothing can be heard now; None while sound comes, and before the first try."""
+        self._silent = True
         self._ended = False
         self._problems: set[str] = set()
 
@@ -71,20 +74,23 @@ class Ear:
 
     def hear(self, now_s: float) -> Heard:
         """Everything that became due up to ``now_s`` (UTC, POSIX seconds), folded into windows."""
-        if self.is_open and not self._pace.due(now_s):
+        if self.is_open and not self._fetching.due(now_s):
             return NOTHING
         try:
-            opened = self._open(now_s)
+            self._open(now_s)
             if not self.is_open:
                 return NOTHING
             blocks = self.source.read(now_s)
             windows = tuple(window for block in blocks for window in self._fold(block))
         except MonitorError as error:
             return self._failed(now_s, error)
+        opened = self._silent and bool(blocks)
         if blocks:
             self._backoff = Backoff()
+            self._silent = False
+            self.failing = None
         brought_s = sum(block.frames / block.rate_hz for block in blocks)
-        self._pace = self._pace.heard(now_s, brought_s, self._missing_s())
+        self._fetching = self._fetching.heard(now_s, brought_s, self._missing_s())
         problems = tuple(problem for problem in self.source.problems if problem not in self._problems)
         self._problems.update(problems)
         ended = self.finished and not self._ended
@@ -96,14 +102,14 @@ class Ear:
         self.is_open = False
         self.source.close()
 
-    def _open(self, now_s: float) -> bool:
+    def _open(self, now_s: float) -> None:
         if self._opens_s is None:
             self._opens_s = now_s + self._later_s
         if self.is_open or now_s < self._opens_s or not self._backoff.due(now_s):
-            return False
+            return
         self.source.open(now_s)
         self.is_open = True
-        return True
+        self._silent = True
 
     def _fold(self, block: AudioBlock) -> list[Window]:
         windows: list[Window] = []
@@ -121,7 +127,8 @@ class Ear:
 
     def _failed(self, now_s: float, error: MonitorError) -> Heard:
         self.close()
-        self._pace = Pace()
+        self._fetching = Fetching()
         self._backoff = self._backoff.failed(now_s, self._jitter.random())
+        known, self.failing = self.failing, str(error)
         # What was pending is not joined to what comes after the fault: the next block carries a gap, which drops it.
-        return Heard(fault=str(error))
+        return Heard(fault=None if self.failing == known else self.failing)

@@ -67,4 +67,8 @@ def test_the_sources_of_a_plant_open_one_after_the_other_within_a_hop() -> None:
 
 def _opens(ear: Ear, seconds: float) -> float:
     """When an ear opens, to the millisecond."""
-    return next(at / 1000 for at in range(round(seconds * 1000)) if ear.hear(START_S + at / 1000 + 1e-6).opened)
+    for at_ms in range(round(seconds * 1000)):
+        ear.hear(START_S + at_ms / 1000 + 1e-6)
+        if ear.is_open:
+            return at_ms / 1000
+    raise AssertionError("it does not open")

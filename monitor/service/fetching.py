@@ -17,7 +17,7 @@ HURRIED_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Fetching:
     """When a source was read with success for the last time, and when it is to be read again."""
 
     read_s: float = float("-inf")
@@ -27,8 +27,8 @@ class Pace:
         """True once it is time; also when the clock was set back, so that nothing waits for yesterday."""
         return now_s >= self.due_s or now_s < self.read_s
 
-    def heard(self, now_s: float, brought_s: float, missing_s: float) -> Pace:
-        """The pace after a read.
+    def heard(self, now_s: float, brought_s: float, missing_s: float) -> Fetching:
+        """What follows a read.
 
         Args:
             now_s: any clock, seconds.
@@ -38,4 +38,4 @@ class Pace:
         if brought_s <= 0:
             return self
         real_time = brought_s < FAST * (now_s - self.read_s) < float("inf")
-        return Pace(now_s, now_s + min(missing_s, UNREAD_S) if real_time else now_s)
+        return Fetching(now_s, now_s + min(missing_s, UNREAD_S) if real_time else now_s)

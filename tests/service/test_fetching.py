@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.service.pace import UNREAD_S, Pace
+from monitor.service.fetching import UNREAD_S, Fetching
 
 
-def real_time(missing_s: float) -> Pace:
+def real_time(missing_s: float) -> Fetching:
     """After two reads of sound that came as fast as time passed."""
-    return Pace().heard(100.0, 0.05, 9.0).heard(100.5, 0.5, missing_s)
+    return Fetching().heard(100.0, 0.05, 9.0).heard(100.5, 0.5, missing_s)
 
 
 def test_a_source_that_was_never_heard_is_read_at_once() -> None:
-    assert Pace().due(0.0)
-    assert Pace().heard(5.0, 0.0, 10.0).due(5.0)
-    assert Pace().heard(5.0, 0.1, 10.0).due(5.0)  # one read does not tell how fast it plays
+    assert Fetching().due(0.0)
+    assert Fetching().heard(5.0, 0.0, 10.0).due(5.0)
+    assert Fetching().heard(5.0, 0.1, 10.0).due(5.0)  # one read does not tell how fast it plays
 
 
 @pytest.mark.parametrize(("missing_s", "wait_s"), [(0.3, 0.3), (8.0, UNREAD_S), (UNREAD_S, UNREAD_S)])
 def test_a_real_time_source_is_read_when_a_window_ends_and_once_a_second(missing_s: float, wait_s: float) -> None:
-    pace = real_time(missing_s)
-    assert not pace.due(100.5 + wait_s - 0.01)
-    assert pace.due(100.5 + wait_s + 1e-9)
+    fetching = real_time(missing_s)
+    assert not fetching.due(100.5 + wait_s - 0.01)
+    assert fetching.due(100.5 + wait_s + 1e-9)
 
 
 def test_a_source_that_plays_fast_or_catches_up_is_read_at_once() -> None:
-    assert Pace().heard(100.0, 0.05, 9.0).heard(100.5, 1.0, 9.0).due(100.5)
+    assert Fetching().heard(100.0, 0.05, 9.0).heard(100.5, 1.0, 9.0).due(100.5)
     assert real_time(9.0).heard(101.5, 10.0, 9.0).due(101.5)
 
 
