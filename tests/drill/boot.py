@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -25,7 +24,7 @@ from tests.broker import free_port, wait_until
 from tests.drill.container import ROOT, Container, bare_debian
 from tests.service.plant import train_quick, write_recordings
 
-KEPT = Path("/var/tmp/monitor-boot-debian")  # noqa: S108  a folder of root's, that survives a restart on purpose
+KEPT = Path("/var/tmp/monitor-boot-debian")
 PACKAGES = "/opt/packages"
 """Where the container sees the packages of this virtual environment: torch is not installed twice."""
 SITE = f"/opt/monitor/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
@@ -194,7 +193,7 @@ def main() -> int:
     bare_debian(KEPT)
     port = free_port()
     packages = Path(sysconfig.get_path("purelib"))
-    with tempfile.TemporaryDirectory(prefix="monitor-boot-", dir="/var/tmp") as folder:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="monitor-boot-", dir="/var/tmp") as folder:
         binds = {ROOT: "/src", packages: PACKAGES}
         with Container.copy_of(KEPT, Path(folder) / "debian", binds) as container:
             service = Service(container, port)
