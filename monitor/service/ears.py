@@ -20,13 +20,13 @@ class Heard:
     windows: tuple[Window, ...] = ()
     blocks: int = 0
     opened: bool = False
-    """The source came (back) to life in this turn."""
+    """The source came (back) to life in this turn: the first sound since it was opened."""
     problems: tuple[str, ...] = ()
     """What the source had to pass over since the last turn, one line each."""
     ended: bool = False
     """The source came to its own end in this turn."""
     fault: str | None = None
-    """Why the source failed in this turn; None when it did not."""
+    """Why the source failed in this turn; None when it did not, or fails as it did before."""
 
 
 class Ear:
@@ -40,6 +40,9 @@ class Ear:
         self._backoff = Backoff()
         self._jitter = random.Random(name)
         self.is_open = False
+        self.failing: str | None = None
+        """Why nothing can be heard now; None while sound comes, and before the first try."""
+        self._silent = True
         self._ended = False
         self._problems: set[str] = set()
 
@@ -56,15 +59,18 @@ class Ear:
     def hear(self, now_s: float) -> Heard:
         """Everything that became due up to ``now_s`` (UTC, POSIX seconds), folded into windows."""
         try:
-            opened = self._open(now_s)
+            self._open(now_s)
             if not self.is_open:
                 return Heard()
             blocks = self.source.read(now_s)
             windows = tuple(window for block in blocks for window in self._fold(block))
         except MonitorError as error:
             return self._failed(now_s, error)
+        opened = self._silent and bool(blocks)
         if blocks:
             self._backoff = Backoff()
+            self._silent = False
+            self.failing = None
         problems = tuple(problem for problem in self.source.problems if problem not in self._problems)
         self._problems.update(problems)
         ended = self.finished and not self._ended
@@ -76,12 +82,12 @@ class Ear:
         self.is_open = False
         self.source.close()
 
-    def _open(self, now_s: float) -> bool:
+    def _open(self, now_s: float) -> None:
         if self.is_open or not self._backoff.due(now_s):
-            return False
+            return
         self.source.open(now_s)
         self.is_open = True
-        return True
+        self._silent = True
 
     def _fold(self, block: AudioBlock) -> list[Window]:
         windows: list[Window] = []
@@ -93,5 +99,6 @@ class Ear:
     def _failed(self, now_s: float, error: MonitorError) -> Heard:
         self.close()
         self._backoff = self._backoff.failed(now_s, self._jitter.random())
+        known, self.failing = self.failing, str(error)
         # What was pending is not joined to what comes after the fault: the next block carries a gap, which drops it.
-        return Heard(fault=str(error))
+        return Heard(fault=None if self.failing == known else self.failing)

@@ -28,6 +28,7 @@ class Script:
         self.channels = 2
         self.lost_samples = 0
         self.problems: tuple[str, ...] = ()
+        self.pace = None
 
     @property
     def finished(self) -> bool:
@@ -114,13 +115,13 @@ def test_a_failing_source_leaves_its_sound_on_disk(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.flac"))) == 1
 
 
-def test_a_source_that_delivers_nothing_is_named_after_ten_seconds(tmp_path: Path) -> None:
+def test_a_source_that_delivers_nothing_is_named_after_fifteen_seconds(tmp_path: Path) -> None:
     class Mute(Script):
         @property
         def finished(self) -> bool:
             return False
 
-    with pytest.raises(DeviceError, match="delivered nothing for 10 s"):
+    with pytest.raises(DeviceError, match="delivered nothing for 15 s"):
         take(Mute([]), tmp_path, 600)
 
 
