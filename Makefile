@@ -4,7 +4,7 @@
 #   make test     the whole test suite; as root, installs the system packages that it needs
 #   make check    formatting, lint, types, import rules
 #   make bench    the benchmarks, or one of them: make bench BENCH=tests/bench/start.py
-#   make drill    faults between node and broker on a real mosquitto, one table; ARGS=--short for what make test runs
+#   make drill    faults between node and broker, and of microphones, a table each; ARGS=--short for what make test runs
 #   make clean    forget the virtual environment and caches
 #
 # PYTHON is the interpreter that makes the virtual environment; TORCH is what pip is asked for.
@@ -42,6 +42,7 @@ bench: $(DEV_STAMP)
 
 drill: $(DEV_STAMP) $(SYSTEM_STAMP)
 	@$(BIN)/python tests/drill/drill.py $(ARGS)
+	@$(BIN)/python tests/drill/microphone_drill.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
