@@ -6,7 +6,7 @@
 #   make bench    how fast it is, into tests/bench/RESULTS.md, half an hour; ARGS="--parts fleet" for a part of it
 #   make bench GPU=1            on a GPU, where python3 has torch and numpy: nothing is installed
 #   make bench BENCH=tests/bench/faults.py ARGS=--quick         any other benchmark
-#   make drill    faults between node and broker on a real mosquitto, one table; ARGS=--short for what make test runs
+#   make drill    faults between node and broker, and of microphones, a table each; ARGS=--short for what make test runs
 #   make boot     the service on a real systemd, in a container; as root, with debootstrap and systemd-nspawn
 #   make clean    forget the virtual environment and caches
 #
@@ -50,6 +50,7 @@ endif
 
 drill: $(DEV_STAMP) $(SYSTEM_STAMP)
 	@$(BIN)/python tests/drill/drill.py $(ARGS)
+	@$(BIN)/python tests/drill/microphone_drill.py $(ARGS)
 
 boot: $(DEV_STAMP)
 	@$(BIN)/python tests/drill/boot.py
