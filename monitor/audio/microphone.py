@@ -14,7 +14,7 @@ from monitor.audio.capture_clock import CaptureClock
 from monitor.audio.devices import SoundDevice, find_device, portaudio
 from monitor.audio.patience import hung, patiently
 from monitor.audio.resample import StreamResampler
-from monitor.audio.source import MODEL_RATE_HZ
+from monitor.audio.source import MODEL_RATE_HZ, Pace
 from monitor.errors import DeviceError
 
 T = TypeVar("T")
@@ -111,6 +111,11 @@ class MicrophoneSource:
     def problems(self) -> tuple[str, ...]:
         """Always empty: what a microphone loses is counted and marked by a gap."""
         return ()
+
+    @property
+    def pace(self) -> Pace | None:
+        """None: it is not measured."""
+        return None
 
     def open(self, now_s: float) -> None:
         """Begin to capture.

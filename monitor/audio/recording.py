@@ -11,7 +11,7 @@ import numpy as np
 from monitor.audio.block import AudioBlock, Samples
 from monitor.audio.recording_file import inspect_recording, read_pieces, read_recording, verify_recording
 from monitor.audio.recording_set import RecordingSet, find_recordings
-from monitor.audio.source import MODEL_RATE_HZ
+from monitor.audio.source import MODEL_RATE_HZ, Pace
 from monitor.errors import RecordingError
 
 __all__ = [
@@ -89,6 +89,11 @@ class RecordingSource:
     def problems(self) -> tuple[str, ...]:
         """One line for each file that could not be read, or not to its end."""
         return tuple(self._problems.values())
+
+    @property
+    def pace(self) -> Pace | None:
+        """None: a recording's rate is what its file says."""
+        return None
 
     @property
     def path(self) -> Path | None:

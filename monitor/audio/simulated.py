@@ -11,7 +11,7 @@ from monitor.audio.block import AudioBlock, Samples
 from monitor.audio.simulation.faults import FAULTS, DriftSpec, FaultSpec
 from monitor.audio.simulation.individual import Voice, faults_of
 from monitor.audio.simulation.machines import KINDS
-from monitor.audio.source import MODEL_RATE_HZ
+from monitor.audio.source import MODEL_RATE_HZ, Pace
 
 __all__ = ["FAULTS", "MACHINES", "DriftSpec", "FaultSpec", "SimulatedSource", "faults_of", "render"]
 
@@ -104,6 +104,11 @@ class SimulatedSource:
     def problems(self) -> tuple[str, ...]:
         """Always empty."""
         return ()
+
+    @property
+    def pace(self) -> Pace | None:
+        """None: a simulated machine's rate is exact."""
+        return None
 
     def open(self, now_s: float) -> None:
         """Listen from ``now_s`` (UTC, POSIX seconds) on."""

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from monitor.audio.block import AudioBlock
 
 MODEL_RATE_HZ = 16_000
 """Every source delivers this rate: the model's (DESIGN section 3, DCASE Task 2); others are resampled with soxr."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many samples a device has delivered lately, against what its rate promises."""
+
+    delivered: int
+    """Samples per channel."""
+    expected: int
+    """By the monotonic clock and the rate that the device was opened with, greater than 0."""
+
+    @property
+    def deviation(self) -> float:
+        """Share by which it is too fast (positive) or too slow."""
+        return self.delivered / self.expected - 1.0
 
 
 class Source(Protocol):
@@ -35,6 +51,11 @@ class Source(Protocol):
     @property
     def problems(self) -> tuple[str, ...]:
         """What had to be passed over since open, one line each, such as a recording that cannot be read."""
+        ...
+
+    @property
+    def pace(self) -> Pace | None:
+        """How fast samples come, over the last seconds; None where nobody can tell (yet), and for what is no device."""
         ...
 
     def open(self, now_s: float) -> None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from monitor.detect.alarm import AlarmEvent, AlarmLevel
+from monitor.detect.finding import MicrophoneFault
 from monitor.detect.kinds import AlarmKind
 from monitor.detect.life import Standing, SuppressedBy
 from monitor.detect.verdict import VerdictState
@@ -205,6 +206,17 @@ class TopBand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MicrophoneFinding:
+    """One thing that is wrong with the sound of a microphone."""
+
+    fault: Annotated[MicrophoneFault, "What is wrong."]
+    value: Annotated[Number, "What was measured; null where there is no number."] = None
+    limit: Annotated[Number, "What is allowed."] = None
+    unit: Annotated[str, "Of the two."] = ""
+    detail: Annotated[str, "The same in words."] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmFields(Payload):
     """What an alarm's document and its events have in common; flag names are those of OPC UA Alarms & Conditions."""
 
@@ -228,6 +240,9 @@ class AlarmFields(Payload):
     peak: Annotated[Number, "Highest score since the alarm or its warning began."] = None
     threshold: Annotated[Number, "Alarm threshold in force, in units of the score."] = None
     top_bands: Annotated[tuple[TopBand, ...], "The bands that stand out most, the strongest first."] = ()
+    findings: Annotated[
+        tuple[MicrophoneFinding, ...], "What is wrong with the sound, while a microphone alarm lasts; else empty."
+    ] = ()
     model: Annotated[str | None, "Version of the model."] = None
     calibration: Annotated[Utc | None, "When the calibration in force was made."] = None
     clip: Annotated[str | None, "Sound kept as evidence: a file under the node's evidence folder."] = None

@@ -7,10 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from monitor.audio.block import AudioBlock
-from monitor.audio.source import Source
+from monitor.audio.health import MeterState, Second, measure
+from monitor.audio.source import Pace, Source
 from monitor.audio.windows import Window, WindowSpec, WindowState, fold
 from monitor.errors import MonitorError
 from monitor.service.backoff import Backoff
+
+MOST_COUNTED_S = 1.0
+"""Of the time between two turns, at most this counts as silence: the thread may have been busy, or the system's clock
+have been set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,8 @@ class Heard:
     """What one turn of listening brought."""
 
     windows: tuple[Window, ...] = ()
+    seconds: tuple[Second, ...] = ()
+    """What each second that became complete says of the microphone, per channel."""
     blocks: int = 0
     opened: bool = False
     """The source came (back) to life in this turn."""
@@ -27,6 +34,14 @@ class Heard:
     """The source came to its own end in this turn."""
     fault: str | None = None
     """Why the source failed in this turn; None when it did not."""
+    failing: str | None = None
+    """Why it brings nothing: the last fault, until it is open again."""
+    starved_s: float = 0.0
+    """For so long it has been open and brought nothing, seconds."""
+    pace: Pace | None = None
+    """How fast its samples come, where the source can tell."""
+    since_s: float = 0.0
+    """Time since the last turn, seconds, at most ``MOST_COUNTED_S``."""
 
 
 class Ear:
@@ -37,6 +52,11 @@ class Ear:
         self.source = source
         self._listeners: Mapping[str, WindowSpec] = {spec.machine: spec for spec in listeners}
         self._states = {machine: WindowState() for machine in self._listeners}
+        self._channels = tuple(sorted({spec.channel for spec in listeners}))
+        self._meter = MeterState()
+        self._starved_s = 0.0
+        self._turned_s: float | None = None
+        self._failing: str | None = None
         self._backoff = Backoff()
         self._jitter = random.Random(name)
         self.is_open = False
@@ -48,6 +68,10 @@ class Ear:
         """The machines heard on this source."""
         return tuple(self._listeners)
 
+    def channel(self, machine: str) -> int:
+        """Index of the channel that a machine is heard on, from 0."""
+        return self._listeners[machine].channel
+
     @property
     def finished(self) -> bool:
         """True when nothing will ever be heard here again."""
@@ -55,21 +79,34 @@ class Ear:
 
     def hear(self, now_s: float) -> Heard:
         """Everything that became due up to ``now_s`` (UTC, POSIX seconds), folded into windows."""
+        since_s = self._passed(now_s)
         try:
             opened = self._open(now_s)
             if not self.is_open:
-                return Heard()
+                return Heard(failing=self._failing, since_s=since_s)
             blocks = self.source.read(now_s)
             windows = tuple(window for block in blocks for window in self._fold(block))
+            seconds = tuple(second for block in blocks for second in self._measure(block))
         except MonitorError as error:
-            return self._failed(now_s, error)
+            return self._failed(now_s, since_s, error)
         if blocks:
             self._backoff = Backoff()
+        self._starved_s = 0.0 if blocks or opened or self.finished else self._starved_s + since_s
         problems = tuple(problem for problem in self.source.problems if problem not in self._problems)
         self._problems.update(problems)
         ended = self.finished and not self._ended
         self._ended |= ended
-        return Heard(windows, len(blocks), opened, problems, ended)
+        return Heard(
+            windows=windows,
+            seconds=seconds,
+            blocks=len(blocks),
+            opened=opened,
+            problems=problems,
+            ended=ended,
+            starved_s=self._starved_s,
+            pace=self.source.pace,
+            since_s=since_s,
+        )
 
     def close(self) -> None:
         """Let go of the source."""
@@ -81,7 +118,12 @@ class Ear:
             return False
         self.source.open(now_s)
         self.is_open = True
+        self._failing = None
         return True
+
+    def _passed(self, now_s: float) -> float:
+        before_s, self._turned_s = self._turned_s, now_s
+        return 0.0 if before_s is None else min(MOST_COUNTED_S, max(0.0, now_s - before_s))
 
     def _fold(self, block: AudioBlock) -> list[Window]:
         windows: list[Window] = []
@@ -90,8 +132,14 @@ class Ear:
             windows.extend(complete)
         return windows
 
-    def _failed(self, now_s: float, error: MonitorError) -> Heard:
+    def _measure(self, block: AudioBlock) -> tuple[Second, ...]:
+        self._meter, seconds = measure(self._channels, self._meter, block)
+        return seconds
+
+    def _failed(self, now_s: float, since_s: float, error: MonitorError) -> Heard:
         self.close()
+        self._failing = str(error)
+        self._meter = MeterState()
         self._backoff = self._backoff.failed(now_s, self._jitter.random())
         # What was pending is not joined to what comes after the fault: the next block carries a gap, which drops it.
-        return Heard(fault=str(error))
+        return Heard(fault=self._failing, failing=self._failing, since_s=since_s)

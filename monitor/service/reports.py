@@ -25,6 +25,7 @@ from monitor.publish.messages import (
     Health,
     Info,
     MachineInfo,
+    MicrophoneFinding,
     OutboxHealth,
     Presence,
     ScoreReading,
@@ -213,6 +214,10 @@ class Reporter:
                 TopBand(low_hz=b.low_hz, high_hz=b.high_hz, excess_db=b.excess_db)
                 for b in (() if evidence is None else evidence.bands)
             ),
+            "findings": tuple(
+                MicrophoneFinding(fault=f.fault, value=f.value, limit=f.limit, unit=f.unit, detail=f.detail)
+                for f in condition.findings
+            ),
             "model": None if watched is None or watched.model is None else watched.model.version,
             "calibration": None if calibration is None else Utc(calibration.created_s),
             "clip": life.clip,
@@ -237,6 +242,8 @@ def sentence(news: News) -> str:
         return _dealt_with(news)
     if not condition.machine:
         return f"{len(news.machines)} machines, {condition.kind} alarm: {event}; {', '.join(news.machines)}"
+    if condition.kind is AlarmKind.MICROPHONE:
+        return _of_microphone(condition, event)
     subject = "sounds unlike itself" if condition.kind is AlarmKind.ANOMALY else f"{condition.kind} alarm"
     evidence = condition.evidence
     if evidence is None:
@@ -245,6 +252,15 @@ def sentence(news: News) -> str:
     where = f"; {bands}" if bands else ""
     score = f"score {evidence.score:.3g} of {evidence.threshold:.3g}"
     return f"{condition.machine} {subject}: {event}, {score}{where}"
+
+
+def _of_microphone(condition: AlarmState, event: AlarmEvent) -> str:
+    if event is AlarmEvent.RAISED:
+        return f"{condition.machine} microphone: {'; '.join(finding.detail for finding in condition.findings)}"
+    lasted = (
+        "" if condition.raised_at_s is None else f" after {(condition.cleared_at_s or 0) - condition.raised_at_s:.0f} s"
+    )
+    return f"{condition.machine} microphone: its sound is good again{lasted}"
 
 
 def _dealt_with(news: News) -> str:

@@ -11,7 +11,7 @@ import soundfile
 
 from monitor.audio.block import AudioBlock, Samples
 from monitor.audio.simulated import SimulatedSource
-from monitor.audio.source import MODEL_RATE_HZ
+from monitor.audio.source import MODEL_RATE_HZ, Pace
 from monitor.errors import BadInputError, DeviceError
 from monitor.learn.record import Heard, Recorded, record
 
@@ -28,6 +28,7 @@ class Script:
         self.channels = 2
         self.lost_samples = 0
         self.problems: tuple[str, ...] = ()
+        self.pace: Pace | None = None
 
     @property
     def finished(self) -> bool:
