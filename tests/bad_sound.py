@@ -21,18 +21,18 @@ def constant(sound: Samples) -> Samples:
 
 
 def offset(sound: Samples) -> Samples:
-    return np.clip(sound + 0.3, -1, 1).astype(np.float32)
+    return np.asarray(np.clip(sound + 0.3, -1, 1), dtype=np.float32)
 
 
 def clipped(sound: Samples) -> Samples:
     """An overdriven converter."""
-    return np.clip(sound * (2.0 / sound.std()), -1, 1).astype(np.float32)
+    return np.asarray(np.clip(sound * (2.0 / sound.std()), -1, 1), dtype=np.float32)
 
 
 def saturated(sound: Samples) -> Samples:
     """An overdriven amplifier before the converter: cut off far below full scale."""
     top = 0.5 * float(sound.std())
-    return np.clip(sound, -top, top).astype(np.float32)
+    return np.asarray(np.clip(sound, -top, top), dtype=np.float32)
 
 
 def muffled(sound: Samples) -> Samples:

@@ -230,6 +230,10 @@ class Listener:
         """Wait until the broker has taken the subscription (again)."""
         assert self._subscribed.wait(PATIENCE_S), "the listener could not subscribe"
 
+    def wait_lost(self) -> None:
+        """Wait until it has noticed that its broker is gone; before, `wait_subscribed` speaks of the old one."""
+        wait_until(lambda: not self._subscribed.is_set(), what="the listener's loss of its broker")
+
     @property
     def messages(self) -> list[Received]:
         with self._lock:
@@ -238,7 +242,12 @@ class Listener:
     def wait_read(self) -> None:
         """Wait until everything that the broker has written is read; for a frozen broker."""
         wait_until(self._nothing_unread, what="an empty socket")
-        time.sleep(0.1)  # the last packet is off the socket; let the thread that took it note it
+        settled = -1
+        while settled != len(
+            self.messages
+        ):  # the last packets are off the socket; let the thread that took them note it
+            settled = len(self.messages)
+            time.sleep(0.1)
 
     def _nothing_unread(self) -> bool:
         unread = bytearray(4)
@@ -256,6 +265,15 @@ class Listener:
     def wait_for(self, condition: Callable[[Listener], object], what: str, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the condition holds of what came."""
         wait_until(lambda: condition(self), timeout_s, what)
+
+    def wait_farewell(self, status_topic: str) -> None:
+        """Wait for a node's `offline`, the last that it sends: whatever it had sent before has come too."""
+
+        def said(it: Listener) -> bool:
+            status = it.last(status_topic)
+            return status is not None and bool(status.json["state"] == "offline")
+
+        self.wait_for(said, "the farewell")
 
     def _on_connect(self, client: paho.Client, *_: object) -> None:
         if self._v5:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from monitor.audio.cards import Card, find_card, names_a_card
 from monitor.errors import DeviceError
 
-CARDS = Path("/proc/asound")
-"""Where ALSA lists its cards: card0/id holds the name of the first, and so on."""
-CARD_ID = "card-id:"
-"""A selector that begins so names an ALSA card by its id, which outlives a reboot; its number does not."""
-_HARDWARE = re.compile(r"\(hw:(\d+),(\d+)\)$")
+HARDWARE = re.compile(r"\(hw:(\d+),(\d+)\)$")
 """How PortAudio ends the name of an ALSA hardware device: card and device number."""
+FULL_RATE_HZ = 48_000
+"""What USB microphones convert at; another rate of a card that has this one is made from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,83 +22,90 @@ class SoundDevice:
     """A device with an input."""
 
     selector: str
-    """What to write after ``microphone:`` in the configuration."""
+    """What to write after ``microphone:`` in the configuration: the most exact one that there is."""
     name: str
     """What PortAudio calls it."""
     host_api: str
     """The sound system behind it, such as ALSA."""
     channels: int
     """Most input channels that it has."""
-    default_rate_hz: int
-    """Its native rate, as far as PortAudio knows."""
+    native_rate_hz: int
+    """The rate that it is captured at."""
     index: int
     """PortAudio's number for it; changes when devices come and go."""
+    others: tuple[str, ...] = ()
+    """Less exact selectors that mean it, as long as no other device is like it."""
+    rates_hz: tuple[int, ...] = ()
+    """Rates that it is known to have; empty where nothing says."""
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> SoundDevice:
+        """The inverse of `dataclasses.asdict`, over JSON."""
+        return cls(**{**found, "others": tuple(found["others"]), "rates_hz": tuple(found["rates_hz"])})
 
 
-def portaudio() -> Any:  # noqa: ANN401  sounddevice ships no types
-    """The sounddevice package; loading it starts PortAudio, so that is left until sound is wanted.
-
-    Raises:
-        DeviceError: PortAudio is not installed.
-    """
-    try:
-        return importlib.import_module("sounddevice")
-    except OSError as error:  # the package is there, the library is not
-        raise DeviceError(f"PortAudio cannot be loaded ({error}); on Debian: apt install libportaudio2") from None
-
-
-def list_devices() -> tuple[SoundDevice, ...]:
+def describe_devices(
+    devices: Sequence[Mapping[str, Any]], apis: Sequence[str], cards: Sequence[Card]
+) -> tuple[SoundDevice, ...]:
     """Every device with an input, in PortAudio's order.
 
-    PortAudio looks for devices once, when it starts.
-
-    Raises:
-        DeviceError: PortAudio is not installed or fails.
+    Args:
+        devices: as sounddevice gives them.
+        apis: names of the sound systems, by number.
+        cards: ALSA's.
     """
-    sounddevice = portaudio()
-    try:
-        apis = [str(api["name"]) for api in sounddevice.query_hostapis()]
-        found = [dict(device) for device in sounddevice.query_devices()]
-    except sounddevice.PortAudioError as error:
-        raise DeviceError(f"the sound devices cannot be listed: {error}") from None
-    inputs = [device for device in found if device["max_input_channels"] > 0]
+    inputs = [device for device in devices if device["max_input_channels"] > 0]
     names = Counter(str(device["name"]) for device in inputs)
-    cards = card_ids(CARDS)
-    return tuple(
-        SoundDevice(
-            selector=_selector(str(device["name"]), apis[device["hostapi"]], cards, unique=names[device["name"]] == 1),
-            name=str(device["name"]),
-            host_api=apis[device["hostapi"]],
-            channels=int(device["max_input_channels"]),
-            default_rate_hz=round(device["default_samplerate"]),
-            index=int(device["index"]),
-        )
-        for device in inputs
+    numbered = {card.number: card for card in cards}
+    return tuple(_describe(device, apis[device["hostapi"]], numbered, names) for device in inputs)
+
+
+def _describe(device: Mapping[str, Any], api: str, cards: Mapping[int, Card], names: Mapping[str, int]) -> SoundDevice:
+    name = str(device["name"])
+    selectors: tuple[str, ...] = (name if names[name] == 1 else f"{name} [{api}]",)
+    rate_hz = round(device["default_samplerate"])
+    rates_hz: tuple[int, ...] = ()
+    hardware = HARDWARE.search(name)
+    if hardware and (card := cards.get(int(hardware[1]))):
+        selectors = card.selectors(int(hardware[2]))
+        rates_hz = card.rates_hz
+    if FULL_RATE_HZ in rates_hz:
+        rate_hz = FULL_RATE_HZ
+    return SoundDevice(
+        selector=selectors[0],
+        name=name,
+        host_api=api,
+        channels=int(device["max_input_channels"]),
+        native_rate_hz=rate_hz,
+        index=int(device["index"]),
+        others=selectors[1:],
+        rates_hz=rates_hz,
     )
 
 
-def find_device(selector: str, devices: Sequence[SoundDevice] | None = None) -> SoundDevice:
+def find_device(selector: str, devices: Sequence[SoundDevice], cards: Sequence[Card]) -> SoundDevice:
     """The one device that is meant.
 
     Args:
-        selector: in this order: a selector or name as `list_devices` gives it; ``card-id:ID`` or
-            ``card-id:ID,DEVICE``; any part of a name, in any case of letters, that only one device has.
-        devices: what to choose from; None asks PortAudio.
+        selector: in this order: one that names a card (``usb-path:``, ``usb:``, ``card-id:``); a selector or name as
+            `describe_devices` gives it; any part of a name, in any case of letters, that only one device has.
+        devices: what to choose from.
+        cards: ALSA's.
 
     Raises:
         DeviceError: none or several are meant; lists the candidates.
     """
-    devices = list_devices() if devices is None else devices
-    wanted = selector.removesuffix(",0") if selector.startswith(CARD_ID) else selector
+    if names_a_card(selector):
+        return _of_card(selector, devices, cards)
     for exact in (
-        [device for device in devices if device.selector == wanted],
-        [device for device in devices if device.name == wanted],
+        [device for device in devices if device.selector == selector],
+        [device for device in devices if device.name == selector],
     ):
         if len(exact) == 1:
             return exact[0]
-    if not wanted.strip() or wanted.startswith(CARD_ID):
+    if not selector.strip():
         raise DeviceError(f"no sound device is {selector!r}; {_listed(devices)}")
-    alike = [device for device in devices if wanted.casefold() in device.name.casefold()]
+    alike = [device for device in devices if selector.casefold() in device.name.casefold()]
     if len(alike) == 1:
         return alike[0]
     if alike:
@@ -109,22 +113,20 @@ def find_device(selector: str, devices: Sequence[SoundDevice] | None = None) -> 
     raise DeviceError(f"no sound device is {selector!r}; {_listed(devices)}")
 
 
-def card_ids(root: Path) -> dict[int, str]:
-    """ALSA's card numbers and ids; empty where there is no ALSA."""
-    ids = {}
-    for path in root.glob("card[0-9]*/id"):
-        try:
-            ids[int(path.parent.name.removeprefix("card"))] = path.read_text().strip()
-        except (OSError, ValueError):  # unplugged just now
-            continue
-    return ids
+def _of_card(selector: str, devices: Sequence[SoundDevice], cards: Sequence[Card]) -> SoundDevice:
+    card, number = find_card(selector, cards)
+    for device in devices:
+        hardware = HARDWARE.search(device.name)
+        if hardware and (int(hardware[1]), int(hardware[2])) == (card.number, number):
+            return device
+    if number not in card.captures:
+        raise DeviceError(f"{selector!r} is sound card {card.card_id}, which records on {_numbers(card.captures)}")
+    # PortAudio leaves out what it cannot open when it starts.
+    raise DeviceError(f"{selector!r} is sound card {card.card_id}, which another program is using, or which is failing")
 
 
-def _selector(name: str, host_api: str, cards: Mapping[int, str], *, unique: bool) -> str:
-    hardware = _HARDWARE.search(name)
-    if hardware and (card := cards.get(int(hardware[1]))):
-        return f"{CARD_ID}{card}" if hardware[2] == "0" else f"{CARD_ID}{card},{hardware[2]}"
-    return name if unique else f"{name} [{host_api}]"
+def _numbers(captures: Sequence[int]) -> str:
+    return f"device {', '.join(map(str, captures))}" if captures else "no device"
 
 
 def _listed(devices: Sequence[SoundDevice]) -> str:

@@ -1,100 +1,90 @@
-"""A real microphone through PortAudio: its thread copies blocks into a bounded queue, the reader does all else."""
+"""A real microphone: what its capture process delivers is dated, counted and brought to the model's rate."""
 
 from __future__ import annotations
 
-import atexit
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Protocol
 
-from monitor.audio.block import AudioBlock, Samples
-from monitor.audio.capture_clock import CaptureClock
-from monitor.audio.devices import SoundDevice, find_device, portaudio
-from monitor.audio.patience import hung, patiently
+from monitor.audio.block import AudioBlock
+from monitor.audio.capture.clock import Anchor, CaptureClock
+from monitor.audio.capture.process import CHILD, CaptureProcess
+from monitor.audio.capture.rate import CaptureStats, RateMeter
+from monitor.audio.capture.reader import Captured
+from monitor.audio.capture.ring import Field
+from monitor.audio.cards import find_card, names_a_card, read_cards
 from monitor.audio.resample import StreamResampler
 from monitor.audio.source import MODEL_RATE_HZ, Pace
-from monitor.errors import DeviceError
 
-T = TypeVar("T")
-
-BLOCK_S = 0.05
-"""Seconds in a captured block: 20 wake-ups a second cost nothing, and a reader sees audio soon."""
-QUEUE_S = 20.0
-"""Seconds that may wait for the reader: more than scoring every machine of a node takes, or loading a model; at 8
-channels of 48 kHz this is 31 MB."""
-STALL_S = 5.0
-"""No sample for so long is a dead device. A stalled PortAudio stream goes on calling itself active; USB hiccups and
-start-up take less than two seconds."""
-OPEN_S = 10.0
-"""Longest wait for a device to open: a sound server takes up to a second; every other queue holds twice this."""
-CLOSE_S = 3.0
-"""Longest wait for a device to close: three of its buffers and more."""
-MOST_COUNTED_S = 1.0
-"""Of the time between two reads, at most this counts as silence: the system's clock may have been set in between."""
-
-_open_streams: set[int] = set()
-"""Sources of this process that are open, by their id; PortAudio can be restarted only when there is none."""
+STEPS_KEPT = 8
+"""So many settings of the system's clock are told of: one that is set all the time is told of by the first."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Captured:
-    first: int
-    """Number of the first sample since capture began."""
-    samples: Samples
-    overflow: bool
-    """PortAudio says that samples before this block were lost; it does not say how many."""
+class Clock(Protocol):
+    """The two clocks of a computer."""
+
+    def monotonic(self) -> float:
+        """Seconds that never jump, the same for every process."""
+        ...
+
+    def time(self) -> float:
+        """UTC, POSIX seconds; may be set at any moment."""
+        ...
 
 
-class _Queue:
-    """What PortAudio's thread writes and the reader takes; appending to and taking from a deque need no lock."""
+@dataclass(slots=True)
+class _Open:
+    """What is held while a device is open."""
 
-    def __init__(self, limit: int) -> None:
-        self.blocks: deque[_Captured] = deque()
-        self.frames = 0
-        self._limit = limit
-
-    def capture(self, samples: Samples, frames: int, _times: object, status: Any) -> None:  # noqa: ANN401
-        """PortAudio's callback. What finds no room is dropped; the jump in the numbering tells the reader."""
-        first = self.frames
-        self.frames += frames  # before the block can be seen, so that whoever sees it finds it counted
-        if len(self.blocks) < self._limit:
-            self.blocks.append(_Captured(first, samples.copy(), bool(status.input_overflow)))
-
-    def drain(self) -> list[_Captured]:
-        """Take what is waiting, oldest first."""
-        return [self.blocks.popleft() for _ in range(len(self.blocks))]
+    process: CaptureProcess
+    resampler: StreamResampler = field(default_factory=StreamResampler)
+    clock: CaptureClock | None = None
+    meter: RateMeter | None = None
+    expected: int | None = None
+    """Number of the sample that follows the last one passed on; None before the first."""
+    seen: int | None = None
+    """Number of the sample that follows the last one that came."""
+    stats: CaptureStats = field(default_factory=CaptureStats)
 
 
 class MicrophoneSource:
     """The `Source` of a sound device, at its native rate, resampled after capture.
 
+    Opening only begins a process; whether there is such a device shows in `read`. Blocks are dated by the clocks
+    themselves: the time that `read` is told may be a whole turn old.
+
     Args:
         selector: which device, as `monitor.audio.devices.find_device` takes it; looked up at each opening.
         channels_wanted: how many channels are needed, counted from the first; None for one.
         rate_hz: capture at this rate; None for the device's own.
+        clock: the computer's clocks.
+        program: what Python runs to capture.
     """
 
-    def __init__(self, selector: str, channels_wanted: int | None = None, rate_hz: int | None = None) -> None:
+    def __init__(
+        self,
+        selector: str,
+        channels_wanted: int | None = None,
+        rate_hz: int | None = None,
+        clock: Clock = time,
+        program: Sequence[str] = CHILD,
+    ) -> None:
         self._selector = selector
-        self._wanted = 1 if channels_wanted is None else channels_wanted
-        self._wanted_rate_hz = rate_hz
-        self._channels = 0
-        self._rate_hz = 0
-        self._stream: Any = None
-        self._queue = _Queue(0)
-        self._resampler = StreamResampler()
-        self._clock = CaptureClock(MODEL_RATE_HZ)
-        self._expected: int | None = None
-        self._lost_s = 0.0
-        self._seen = 0
-        self._silent_s = 0.0
-        self._read_s = 0.0
+        self._channels = 1 if channels_wanted is None else channels_wanted
+        self._rate_hz = rate_hz
+        self._clock = clock
+        self._program = tuple(program)
+        self._open: _Open | None = None
+        self._stats = CaptureStats()
+        self._anchor = Anchor()
+        self._steps: deque[str] = deque(maxlen=STEPS_KEPT)
 
     @property
     def channels(self) -> int:
-        """Number of channels in every block; known once open."""
+        """Number of channels in every block."""
         return self._channels
 
     @property
@@ -104,142 +94,108 @@ class MicrophoneSource:
 
     @property
     def lost_samples(self) -> int:
-        """Samples lost since open (queue full, overrun), counted at ``MODEL_RATE_HZ``; overruns are estimated."""
-        return round(self._lost_s * MODEL_RATE_HZ)
+        """Samples lost since open, counted at ``MODEL_RATE_HZ``; overruns are estimated."""
+        stats = self.stats
+        return round(stats.lost / stats.rate_hz * MODEL_RATE_HZ) if stats.rate_hz else 0
+
+    @property
+    def stats(self) -> CaptureStats:
+        """What was counted since open; after `close`, of the last time."""
+        return self._stats if self._open is None else self._open.stats
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Always empty: what a microphone loses is counted and marked by a gap."""
-        return ()
+        """When the system's clock was set; what a microphone loses is counted and marked by a gap."""
+        return tuple(self._steps)
 
     @property
     def pace(self) -> Pace | None:
-        """None: it is not measured."""
-        return None
+        """How fast samples come, over the last minute; None until that is sure."""
+        return self.stats.pace
+
+    @property
+    def pid(self) -> int | None:
+        """The capture process's number; None when there is none."""
+        return None if self._open is None else self._open.process.pid
 
     def open(self, now_s: float) -> None:
         """Begin to capture.
 
         Raises:
-            DeviceError: no or no single such device, too few channels, or PortAudio cannot open it.
+            DeviceError: the selector names no or no single card, or no process can be started.
         """
+        del now_s
         self.close()
-        self._channels = self._wanted
-        self._queue = _Queue(round(QUEUE_S / BLOCK_S))
-        self._resampler = StreamResampler()
-        self._expected = None
-        self._lost_s = self._silent_s = 0.0
-        self._seen = 0
-        self._read_s = now_s
-        self._stream, self._rate_hz = _unheld(
-            f"opening microphone {self._selector}", self._connect, OPEN_S, undo=lambda opened: _shut(opened[0])
+        if names_a_card(self._selector):  # one look at the kernel's list, in place of a process that can only fail
+            find_card(self._selector, read_cards())
+        self._stats = CaptureStats()
+        self._open = _Open(
+            CaptureProcess(self._selector, self._channels, self._rate_hz, self._clock.monotonic(), self._program)
         )
-        self._clock = CaptureClock(self._rate_hz)
-        _open_streams.add(id(self))
 
     def read(self, now_s: float) -> Sequence[AudioBlock]:
         """What was captured since the last read, oldest first; may be empty.
 
         Raises:
-            DeviceError: the stream has ended, or delivers nothing any more.
+            DeviceError: there is no or no single such device, it has too few channels or cannot be opened, it has ended
+                or delivers nothing, or its process is dead.
         """
-        if self._stream is None:
+        del now_s
+        if self._open is None:
             return ()
-        self._watch(now_s)
-        waiting = self._queue.drain()
-        frames = self._queue.frames
-        if frames:
-            self._clock.observe(frames, now_s)
-        return [block for captured in waiting for block in self._take(captured, frames, now_s)]
+        captured = self._open.process.take(self._clock.monotonic())
+        if not captured:
+            return ()
+        self._look_at_clocks(self._open)
+        return [block for one in captured for block in self._pass_on(self._open, one)]
 
     def close(self) -> None:
         """Stop capturing and let go of the device; harmless when not open."""
-        if self._stream is None:
+        if self._open is None:
             return
-        stream, self._stream = self._stream, None
-        with suppress(DeviceError):  # it hangs: the next opening says so
-            _unheld(f"closing microphone {self._selector}", lambda: _shut(stream), CLOSE_S)
-        _open_streams.discard(id(self))
+        self._stats = self._open.stats
+        process, self._open = self._open.process, None
+        process.close()
 
-    def _connect(self) -> tuple[Any, int]:
-        """The started stream, and its rate."""
-        sounddevice = portaudio()
-        if not _open_streams:
-            _look_again(sounddevice)
-        device = find_device(self._selector)
-        if device.channels < self._wanted:
-            raise DeviceError(
-                f"microphone {self._selector}: channel {self._wanted} is needed, but the device has {device.channels}"
-            )
-        rate_hz = device.default_rate_hz if self._wanted_rate_hz is None else self._wanted_rate_hz
-        return self._start(sounddevice, device, rate_hz), rate_hz
+    def _look_at_clocks(self, opened: _Open) -> None:
+        step_s = self._anchor.observe(self._clock.monotonic(), self._clock.time())
+        if step_s is None:
+            return
+        opened.stats = replace(opened.stats, clock_steps=opened.stats.clock_steps + 1)
+        now = datetime.fromtimestamp(self._clock.time(), UTC).isoformat(timespec="seconds")
+        way = "forward" if step_s > 0 else "back"
+        self._steps.append(f"the system's clock was set {way} by {abs(step_s):.1f} s, to {now}")
 
-    def _start(self, sounddevice: Any, device: SoundDevice, rate_hz: int) -> Any:  # noqa: ANN401
-        stream = None
-        try:
-            stream = sounddevice.InputStream(
-                device=device.index,
-                channels=self._channels,
-                samplerate=rate_hz,
-                blocksize=round(rate_hz * BLOCK_S),
-                dtype="float32",
-                latency="high",  # nothing here is in a hurry, and large buffers survive a busy plant PC
-                callback=self._queue.capture,
-            )
-            stream.start()
-        except (sounddevice.PortAudioError, ValueError) as error:
-            if stream is not None:
-                stream.close(ignore_errors=True)
-            raise DeviceError(f"microphone {self._selector}: cannot be opened ({_reason(error)})") from None
-        return stream
-
-    def _watch(self, now_s: float) -> None:
-        """Tell a dead stream by counting samples."""
-        if not self._queue.blocks and not self._stream.active:
-            raise DeviceError(f"microphone {self._selector}: the stream has ended (device unplugged?)")
-        if self._queue.frames != self._seen:
-            self._seen = self._queue.frames
-            self._silent_s = 0.0
-        else:
-            self._silent_s += min(MOST_COUNTED_S, max(0.0, now_s - self._read_s))
-        self._read_s = now_s
-        if self._silent_s >= STALL_S:
-            raise DeviceError(f"microphone {self._selector}: has delivered nothing for {STALL_S:g} s")
-
-    def _take(self, captured: _Captured, frames: int, now_s: float) -> tuple[AudioBlock, ...]:
-        gap = captured.first != self._expected or captured.overflow
-        if self._expected is not None:
-            self._lost_s += (captured.first - self._expected) / self._rate_hz
-        if captured.overflow:
-            self._lost_s += self._clock.missed(frames, now_s)
-        self._expected = captured.first + captured.samples.shape[0]
-        return self._resampler.push(
-            AudioBlock(captured.samples, self._rate_hz, self._clock.date(captured.first), gap=gap)
+    def _pass_on(self, opened: _Open, one: Captured) -> tuple[AudioBlock, ...]:
+        """Count a block, date it, and bring it to the model's rate."""
+        clock, meter, rate_hz = self._measures(opened)
+        clock.observe(one.end, one.arrived_s)
+        passes = meter.passes(len(one.samples), one.end, one.arrived_s)
+        lost = one.first - (0 if opened.seen is None else opened.seen)
+        if one.overrun:
+            lost += round(clock.missed(one.end, one.arrived_s) * rate_hz)
+        opened.seen = one.end
+        gap = one.first != opened.expected or one.overrun
+        opened.stats = replace(
+            opened.stats,
+            rate_hz=rate_hz,
+            measured_hz=meter.measured_hz,
+            span_s=meter.span_s,
+            samples=one.end,
+            expected=meter.expected,
+            lost=opened.stats.lost + lost + (0 if passes else len(one.samples)),
+            overruns=opened.process.reader[Field.OVERRUNS],
+            gaps=opened.stats.gaps + (passes and gap and opened.expected is not None),
         )
+        if not passes:
+            return ()
+        opened.expected = one.end
+        start_s = clock.date(one.first) + self._anchor.offset_s
+        return opened.resampler.push(AudioBlock(one.samples, rate_hz, start_s, gap=gap))
 
-
-def _unheld(name: str, call: Callable[[], T], limit_s: float, undo: Callable[[T], object] | None = None) -> T:
-    try:
-        return patiently(name, call, limit_s, undo)
-    finally:
-        if hung():
-            atexit.unregister(portaudio()._exit_handler)  # noqa: SLF001  it would hang too, and the process never end
-
-
-def _shut(stream: Any) -> None:  # noqa: ANN401
-    stream.abort(ignore_errors=True)  # stopping would wait for buffers that a dead device never fills
-    stream.close(ignore_errors=True)
-
-
-def _look_again(sounddevice: Any) -> None:  # noqa: ANN401
-    """Let PortAudio find devices that came since it started: it looks only then."""
-    try:
-        sounddevice._terminate()  # noqa: SLF001  there is no public way
-        sounddevice._initialize()  # noqa: SLF001
-    except sounddevice.PortAudioError as error:
-        raise DeviceError(f"PortAudio cannot be started: {error}") from None
-
-
-def _reason(error: Exception) -> str:
-    """PortAudio's own words, without sounddevice's frame around them."""
-    return str(error).removeprefix("Error opening InputStream: ").strip()
+    @staticmethod
+    def _measures(opened: _Open) -> tuple[CaptureClock, RateMeter, int]:
+        rate_hz = opened.process.reader[Field.RATE_HZ]
+        if opened.clock is None or opened.meter is None:
+            opened.clock, opened.meter = CaptureClock(rate_hz), RateMeter(rate_hz)
+        return opened.clock, opened.meter, rate_hz

@@ -40,14 +40,14 @@ def check(
 
 def devices(json: JsonOption = False) -> None:
     """List the sound devices: what to write after `microphone:`, and how many channels each has."""
-    from monitor.audio.devices import list_devices
+    from monitor.audio.capture.process import list_devices
     from monitor.cli.table import print_rows
 
     rows = [
         {
             "microphone": device.selector,
             "channels": device.channels,
-            "rate_hz": device.default_rate_hz,
+            "rate_hz": device.native_rate_hz,
             "name": device.name,
             "host_api": device.host_api,
         }

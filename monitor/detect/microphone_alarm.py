@@ -21,8 +21,9 @@ SCHEMA = 1
 RAISE_AFTER_S: Final = 5.0
 """Bad seconds that raise it. A device that fails is seen at once or within 5 s, so that a person is told within 15 s; a
 cable that is pulled and put back at once is no alarm."""
-CLEAR_AFTER_S: Final = 5.0
-"""Good seconds in a row that clear it: with the time to open a device again, within 15 s of its return."""
+CLEAR_AFTER_S: Final = 4.0
+"""Good seconds in a row that clear it: within 15 s of a device's return, with up to 6 s until it is tried again and a
+second or two to open it."""
 FORGIVEN: Final = 0.1
 """Bad seconds that a good one makes up for: sound that is bad for more than a tenth of the time raises it too."""
 SPOILING_S: Final = 2.0

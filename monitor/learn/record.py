@@ -23,8 +23,8 @@ FILE_S = 60
 LEAST_S = 10
 """A shorter rest of a file is not kept, seconds: a default window does not fit in it."""
 
-SILENT_S = 10.0
-"""No sound for this long is a device that does not deliver, seconds."""
+SILENT_S = 15.0
+"""No sound for this long is a source that does not deliver, seconds; a microphone says so itself after 10."""
 
 POLL_S = 0.05
 """Pause between reads, seconds; a microphone's queue holds far more."""

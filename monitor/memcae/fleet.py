@@ -1,8 +1,7 @@
-"""Many machines' models on one device: windows in, scores out; one machine at a time, the reference for faster ways."""
+"""Many machines' models on one device: windows in, scores out; held against `monitor.memcae.plain`."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,8 +9,8 @@ import torch
 
 from monitor.audio.windows import Window
 from monitor.errors import DeviceError
-from monitor.memcae import explanation
-from monitor.memcae.model import MachineModel, ViewScores
+from monitor.memcae import records
+from monitor.memcae.model import MachineModel
 from monitor.memcae.score import Score
 
 
@@ -62,45 +61,17 @@ class Fleet:
         A window that lost audio, is too short, is of another rate, is not finite, or belongs to a machine without a
         model gets the value NaN; no other window is touched by it.
         """
-        scores = [_unknown(window) for window in windows]
+        scores = [records.unknown(window) for window in windows]
         alike: dict[tuple[str, int], list[int]] = {}
         for place, window in enumerate(windows):
-            if self._can_score(window):
+            if records.can_score(self._models.get(window.machine), window):
                 alike.setdefault((window.machine, len(window.samples)), []).append(place)
         for (machine, _), places in alike.items():
             for place, score in zip(places, self._score(machine, [windows[i] for i in places]), strict=True):
                 scores[place] = score
         return scores
 
-    def _can_score(self, window: Window) -> bool:
-        model = self._models.get(window.machine)
-        if model is None or window.lost or window.rate_hz != model.preset.spectrogram.rate_hz:
-            return False
-        return len(window.samples) >= model.least_samples
-
     def _score(self, machine: str, windows: Sequence[Window]) -> list[Score]:
         model = self._models[machine]
         samples = torch.from_numpy(np.stack([window.samples for window in windows])).to(self.device)
-        return _scores(model, windows, model.score_batch(samples))
-
-
-def _scores(model: MachineModel, windows: Sequence[Window], said: ViewScores) -> list[Score]:
-    """``said`` of ``windows`` as records, moved off the device in one go per tensor."""
-    values = said.value.tolist()
-    by_view = {name: column.tolist() for name, column in said.views.items()}
-    bands = explanation.bands(said.excess_db, model.knowledge.levels, model.preset.spectrogram)
-    return [
-        Score(
-            machine=window.machine,
-            start_s=window.start_s,
-            end_s=window.end_s,
-            value=values[i],
-            views={name: column[i] for name, column in by_view.items()},
-            bands=bands[i],
-        )
-        for i, window in enumerate(windows)
-    ]
-
-
-def _unknown(window: Window) -> Score:
-    return Score(window.machine, window.start_s, window.end_s, value=math.nan, lost=window.lost)
+        return records.scores(model, windows, model.score_batch(samples))

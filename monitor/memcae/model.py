@@ -94,19 +94,22 @@ class MachineModel:
         A window with a sample that is not finite scores NaN; the others are not touched by it.
         """
         step = max(1, BATCH_SAMPLES // samples.shape[1])
-        parts = [self._score(part) for part in torch.split(samples, step)]
+        parts = [self._observe(part) for part in torch.split(samples, step)]
         return parts[0] if len(parts) == 1 else _joined(parts)
 
     @torch.inference_mode()
-    def _score(self, samples: Tensor) -> ViewScores:
-        seen = Observation(samples, self.preset.spectrogram, self.network)
+    def _observe(self, samples: Tensor) -> ViewScores:
+        return self.judge(Observation(samples, self.preset.spectrogram, self.network))
+
+    def judge(self, seen: Observation) -> ViewScores:
+        """The scores of the observed windows."""
         distances = self.distances(seen)
         plain = self.preset.fusion == "plain"
         comparable = distances if plain else fusion.values(distances, self.knowledge.reference)
         excess = explanation.band_levels(seen.quiet_db, seen.spec) - self.knowledge.levels.mean_db
         columns = dict(zip(self.preset.views, comparable.unbind(dim=1), strict=True))
         roles = [view.role for view in self._views]
-        heard = samples.isfinite().all(dim=1)  # said outright: the quietest half of a window would leave a NaN out
+        heard = seen.samples.isfinite().all(dim=1)  # said outright: the quietest half of a window would leave a NaN out
         value = fusion.fuse(comparable, roles, self.preset.fusion).where(heard, torch.nan)
         return ViewScores(value, columns, excess.where(heard[:, None], torch.nan))
 

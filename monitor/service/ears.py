@@ -16,6 +16,8 @@ from monitor.service.backoff import Backoff
 MOST_COUNTED_S = 1.0
 """Of the time between two turns, at most this counts as silence: the thread may have been busy, or the system's clock
 have been set."""
+OPENING_S = 10.0
+"""A source that was just opened may take so long to bring its first sound before that counts as silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +29,15 @@ class Heard:
     """What each second that became complete says of the microphone, per channel."""
     blocks: int = 0
     opened: bool = False
-    """The source came (back) to life in this turn."""
+    """The source came (back) to life in this turn: the first sound since it was opened."""
     problems: tuple[str, ...] = ()
     """What the source had to pass over since the last turn, one line each."""
     ended: bool = False
     """The source came to its own end in this turn."""
     fault: str | None = None
-    """Why the source failed in this turn; None when it did not."""
+    """Why the source failed in this turn; None when it did not, or fails as it did before."""
     failing: str | None = None
-    """Why it brings nothing: the last fault, until it is open again."""
+    """Why nothing can be heard now; None while sound comes, and before the first try."""
     starved_s: float = 0.0
     """For so long it has been open and brought nothing, seconds."""
     pace: Pace | None = None
@@ -54,12 +56,14 @@ class Ear:
         self._states = {machine: WindowState() for machine in self._listeners}
         self._channels = tuple(sorted({spec.channel for spec in listeners}))
         self._meter = MeterState()
-        self._starved_s = 0.0
+        self._starved_s = -OPENING_S
         self._turned_s: float | None = None
-        self._failing: str | None = None
         self._backoff = Backoff()
         self._jitter = random.Random(name)
         self.is_open = False
+        self.failing: str | None = None
+        """Why nothing can be heard now; None while sound comes, and before the first try."""
+        self._silent = True
         self._ended = False
         self._problems: set[str] = set()
 
@@ -81,17 +85,20 @@ class Ear:
         """Everything that became due up to ``now_s`` (UTC, POSIX seconds), folded into windows."""
         since_s = self._passed(now_s)
         try:
-            opened = self._open(now_s)
+            self._open(now_s)
             if not self.is_open:
-                return Heard(failing=self._failing, since_s=since_s)
+                return Heard(failing=self.failing, since_s=since_s)
             blocks = self.source.read(now_s)
             windows = tuple(window for block in blocks for window in self._fold(block))
             seconds = tuple(second for block in blocks for second in self._measure(block))
         except MonitorError as error:
             return self._failed(now_s, since_s, error)
+        opened = self._silent and bool(blocks)
         if blocks:
             self._backoff = Backoff()
-        self._starved_s = 0.0 if blocks or opened or self.finished else self._starved_s + since_s
+            self._silent = False
+            self.failing = None
+        self._starve(since_s, fed=bool(blocks) or self.finished)
         problems = tuple(problem for problem in self.source.problems if problem not in self._problems)
         self._problems.update(problems)
         ended = self.finished and not self._ended
@@ -103,7 +110,8 @@ class Ear:
             opened=opened,
             problems=problems,
             ended=ended,
-            starved_s=self._starved_s,
+            failing=self.failing,
+            starved_s=max(0.0, self._starved_s),
             pace=self.source.pace,
             since_s=since_s,
         )
@@ -113,13 +121,16 @@ class Ear:
         self.is_open = False
         self.source.close()
 
-    def _open(self, now_s: float) -> bool:
+    def _open(self, now_s: float) -> None:
         if self.is_open or not self._backoff.due(now_s):
-            return False
+            return
         self.source.open(now_s)
         self.is_open = True
-        self._failing = None
-        return True
+        self._silent = True
+        self._starved_s = -OPENING_S
+
+    def _starve(self, since_s: float, *, fed: bool) -> None:
+        self._starved_s = 0.0 if fed else self._starved_s + since_s
 
     def _passed(self, now_s: float) -> float:
         before_s, self._turned_s = self._turned_s, now_s
@@ -138,8 +149,8 @@ class Ear:
 
     def _failed(self, now_s: float, since_s: float, error: MonitorError) -> Heard:
         self.close()
-        self._failing = str(error)
         self._meter = MeterState()
         self._backoff = self._backoff.failed(now_s, self._jitter.random())
+        known, self.failing = self.failing, str(error)
         # What was pending is not joined to what comes after the fault: the next block carries a gap, which drops it.
-        return Heard(fault=self._failing, failing=self._failing, since_s=since_s)
+        return Heard(fault=None if self.failing == known else self.failing, failing=self.failing, since_s=since_s)

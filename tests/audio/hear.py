@@ -15,9 +15,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from monitor.audio import microphone
 from monitor.audio.block import AudioBlock
-from monitor.audio.devices import list_devices
+from monitor.audio.capture.process import list_devices
 from monitor.audio.microphone import MicrophoneSource
 from monitor.errors import DeviceError
 
@@ -54,10 +53,11 @@ def said(source: MicrophoneSource) -> str:
     """The error that opening comes to."""
     try:
         source.open(time.time())
+        return failure(source)[0]
     except DeviceError as error:
         return str(error)
-    source.close()
-    return ""
+    finally:
+        source.close()
 
 
 def devices() -> object:
@@ -97,58 +97,72 @@ def errors(selector: str) -> object:
     ]
 
 
-def sleepy_reader(selector: str) -> object:
-    """A reader that does not come for much longer than the queue holds."""
-    microphone.QUEUE_S = 0.5
-    source = opened(selector)
-    blocks = listen(source, 2)
-    began_s = blocks[0].start_s
-    time.sleep(3)
-    blocks += listen(source, 1)
-    source.close()
-    heard = sum(block.frames for block in blocks)
-    second = [block for block in blocks if block.gap][1]
-    return {
-        "gaps": [block.gap for block in blocks].count(True),
-        "lost_s": source.lost_samples / 16_000,
-        "heard_s": heard / 16_000,
-        "span_s": blocks[-1].end_s - began_s,
-        "late_s": time.time() - blocks[-1].end_s,
-        "gap_at_s": second.start_s - began_s,
-    }
-
-
 def unplugged(selector: str, module: str) -> object:
     """The microphone is pulled out, and put in again."""
     source = opened(selector)
-    listen(source, 1)
+    listen(source, 2)
     subprocess.run(["pactl", "unload-module", module], check=True)
     error, after_s = failure(source)
     source.close()
     away = said(source)
     command = ["pactl", "load-module", "module-null-sink", f"sink_name={selector}", "rate=16000", "channels=1"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return {"error": error, "after_s": after_s, "away": away, "back": back(source)}
+
+
+def back(source: MicrophoneSource) -> int:
+    """Samples that come after opening anew."""
     source.open(time.time())
-    back = next((heard for heard in (listen(source, 2) for _ in range(5)) if heard), [])  # it comes when it comes
+    heard = next((heard for heard in (listen(source, 1) for _ in range(20)) if heard), [])  # it comes when it comes
     source.close()
-    return {"error": error, "after_s": after_s, "away": away, "back": sum(block.frames for block in back)}
+    return sum(block.frames for block in heard)
 
 
 def frozen(selector: str, server: str) -> object:
     """The sound server stands still: the stream calls itself active, and closing it never returns."""
     source = opened(selector)
-    listen(source, 1)
+    while not listen(source, 0.5):
+        pass
     os.kill(int(server), signal.SIGSTOP)
     error, after_s = failure(source)
-    active = bool(source._stream.active)
     begin_s = time.monotonic()
     source.close()
     closed_s = time.monotonic() - begin_s
-    return {"error": error, "after_s": after_s, "active": active, "closed_s": closed_s, "again": said(source)}
+    os.kill(int(server), signal.SIGCONT)
+    return {"error": error, "after_s": after_s, "closed_s": closed_s, "back": back(source)}
+
+
+def process(selector: str, signal_name: str) -> object:
+    """The capture process is killed, or stands still."""
+    source = opened(selector)
+    while not listen(source, 0.5):
+        pass
+    assert source.pid is not None
+    os.kill(source.pid, signal.Signals[signal_name])
+    error, after_s = failure(source)
+    source.close()
+    try:
+        os.waitpid(-1, os.WNOHANG)
+        children = True
+    except ChildProcessError:  # neither alive nor a zombie
+        children = False
+    return {"error": error, "after_s": after_s, "children": children, "back": back(source)}
+
+
+def orphan(selector: str, signal_name: str) -> object:
+    """Capture, send the capture process a signal, say its number and wait for the end."""
+    source = opened(selector)
+    while not listen(source, 0.5):
+        pass
+    assert source.pid is not None
+    os.kill(source.pid, signal.Signals[signal_name])
+    print(source.pid, flush=True)
+    time.sleep(600)
+    return None
 
 
 if __name__ == "__main__":
     scenario, *arguments = sys.argv[1:]
-    scenarios = (devices, sound, errors, sleepy_reader, unplugged, frozen)
+    scenarios = (devices, sound, errors, unplugged, frozen, process, orphan)
     chosen = {function.__name__: function for function in scenarios}[scenario]
     print(json.dumps(chosen(*arguments)))

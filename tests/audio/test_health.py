@@ -26,7 +26,8 @@ def noise(seconds: float, channels: int = 3, scale: float = 0.05) -> Samples:
 
 def measured(samples: Samples, cuts: Sequence[int] = (), channels: tuple[int, ...] = CHANNELS) -> tuple[Second, ...]:
     """Through blocks that end at ``cuts``."""
-    state, found, first = MeterState(), (), 0
+    state, first = MeterState(), 0
+    found: tuple[Second, ...] = ()
     for end in (*sorted(cuts), len(samples)):
         block = AudioBlock(samples[first:end], MODEL_RATE_HZ, START_S + first / MODEL_RATE_HZ, gap=first == 0)
         state, seconds = measure(channels, state, block)

@@ -115,6 +115,7 @@ def kill_broker(broker: Broker, listener: Listener, wire: Wire) -> None:
     listener.wait_read()  # the system drops what a killed process had written and nobody had read
     broker.kill()
     wire.shut()
+    listener.wait_lost()
 
 
 def revive_broker(broker: Broker, listener: Listener, wire: Wire) -> None:
@@ -127,7 +128,7 @@ def revive_broker(broker: Broker, listener: Listener, wire: Wire) -> None:
 def finish(node: Node, listener: Listener) -> Account:
     """Stop the node and settle the account once the listener has had everything."""
     report = node.stop()
-    listener.wait_for(lambda it: any(m.json["state"] == "offline" for m in it.on(TOPICS.status)[-1:]), "the farewell")
+    listener.wait_farewell(TOPICS.status)
     return settle(listener, report)
 
 

@@ -11,7 +11,7 @@ import soundfile
 
 from monitor.audio.block import AudioBlock, Samples
 from monitor.audio.simulated import SimulatedSource
-from monitor.audio.source import MODEL_RATE_HZ, Pace
+from monitor.audio.source import MODEL_RATE_HZ
 from monitor.errors import BadInputError, DeviceError
 from monitor.learn.record import Heard, Recorded, record
 
@@ -28,7 +28,7 @@ class Script:
         self.channels = 2
         self.lost_samples = 0
         self.problems: tuple[str, ...] = ()
-        self.pace: Pace | None = None
+        self.pace = None
 
     @property
     def finished(self) -> bool:
@@ -115,13 +115,13 @@ def test_a_failing_source_leaves_its_sound_on_disk(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.flac"))) == 1
 
 
-def test_a_source_that_delivers_nothing_is_named_after_ten_seconds(tmp_path: Path) -> None:
+def test_a_source_that_delivers_nothing_is_named_after_fifteen_seconds(tmp_path: Path) -> None:
     class Mute(Script):
         @property
         def finished(self) -> bool:
             return False
 
-    with pytest.raises(DeviceError, match="delivered nothing for 10 s"):
+    with pytest.raises(DeviceError, match="delivered nothing for 15 s"):
         take(Mute([]), tmp_path, 600)
 
 

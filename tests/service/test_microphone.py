@@ -30,6 +30,7 @@ def test_a_fan_that_breaks_before_the_microphone_raises_an_alarm_and_not_before(
             with Daemon(config, microphones.env) as daemon:
                 listener.wait_for(lambda seen: seen.on(f"{BASE}/event"), "the alarm", 110)
                 assert daemon.terminate() == 0
+                listener.wait_farewell(f"{BASE}/status")
     verdicts = [score.json["verdict"] for score in listener.on(f"{BASE}/machine/fan-1/score")]
     event = listener.on(f"{BASE}/event")[0].json
     assert (event["machine"], event["kind"], event["event"]) == ("fan-1", "anomaly", "raised")

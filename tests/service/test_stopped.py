@@ -39,6 +39,7 @@ def test_a_stopped_machine_neither_alarms_nor_is_judged_until_its_start_up_is_ov
             score = f"{BASE}/machine/fan-1/score"
             listener.wait_for(lambda it: any(m.json["verdict"] == "normal" for m in it.on(score)), "sound judged", 60)
             assert daemon.terminate() == 0
+            listener.wait_farewell(f"{BASE}/status")
     verdicts = [message.json["verdict"] for message in listener.on(score)]
     assert verdicts.count("off") >= 20
     assert "alarm" not in verdicts
