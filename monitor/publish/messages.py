@@ -12,18 +12,15 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from monitor.detect.alarm import AlarmEvent, AlarmLevel
-from monitor.detect.finding import MicrophoneFault
 from monitor.detect.kinds import AlarmKind
 from monitor.detect.life import Standing, SuppressedBy
 from monitor.detect.verdict import VerdictState
+from monitor.publish.details import MicrophoneFinding, Number, TopBand
 from monitor.publish.encoding import Utc, encode
 from monitor.publish.topics import Topics
 
 SCHEMA_VERSION = 1
 """Raised when a payload changes in a way that an integrator must know of; adding a key does not."""
-
-Number = float | None
-"""A number that may be unknown; null on the wire."""
 
 
 class Presence(StrEnum):
@@ -194,26 +191,6 @@ class ScoreReading(Payload):
     def topic(self, topics: Topics) -> str:
         """The topic of this payload under ``topics``."""
         return topics.score(self.machine)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TopBand:
-    """A frequency band that stands out."""
-
-    low_hz: Annotated[float, "Lower edge, hertz."]
-    high_hz: Annotated[float, "Upper edge, hertz."]
-    excess_db: Annotated[Number, "Level above (positive) or below normal, decibels."]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MicrophoneFinding:
-    """One thing that is wrong with the sound of a microphone."""
-
-    fault: Annotated[MicrophoneFault, "What is wrong."]
-    value: Annotated[Number, "What was measured; null where there is no number."] = None
-    limit: Annotated[Number, "What is allowed."] = None
-    unit: Annotated[str, "Of the two."] = ""
-    detail: Annotated[str, "The same in words."] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from monitor.detect.life import Standing, SuppressedBy
 from monitor.detect.verdict import VerdictState
 from monitor.publish.commands import Response
 from monitor.publish.contract import Kpi
+from monitor.publish.details import MicrophoneFinding, TopBand
 from monitor.publish.encoding import Utc
 from monitor.publish.messages import (
     Alarm,
@@ -19,14 +20,12 @@ from monitor.publish.messages import (
     Health,
     Info,
     MachineInfo,
-    MicrophoneFinding,
     OutboxHealth,
     Payload,
     Presence,
     Refusal,
     ScoreReading,
     Status,
-    TopBand,
 )
 
 T = Utc(1_760_000_000.25)
