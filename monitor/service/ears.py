@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from monitor.audio.block import AudioBlock
 from monitor.audio.health import MeterState, Second, measure
-from monitor.audio.source import Pace, Source
-from monitor.audio.windows import Window, WindowSpec, WindowState, fold
+from monitor.audio.source import MODEL_RATE_HZ, Pace, Source
+from monitor.audio.windows import Window, WindowSpec, WindowState, fold, missing
 from monitor.errors import MonitorError
 from monitor.service.backoff import Backoff
+from monitor.service.fetching import HURRIED_S, Fetching
 
-MOST_COUNTED_S = 1.0
-"""Of the time between two turns, at most this counts as silence: the thread may have been busy, or the system's clock
+MOST_COUNTED_S = 2.0
+"""Of the time between two looks, at most this counts as silence: the thread may have been busy, or the system's clock
 have been set."""
 OPENING_S = 10.0
 """A source that was just opened may take so long to bring its first sound before that counts as silence."""
@@ -27,7 +28,8 @@ class Heard:
     windows: tuple[Window, ...] = ()
     seconds: tuple[Second, ...] = ()
     """What each second that became complete says of the microphone, per channel."""
-    blocks: int = 0
+    hurried: bool = False
+    """More sound may be there at once: the source is played as fast as it is read, or catches up."""
     opened: bool = False
     """The source came (back) to life in this turn: the first sound since it was opened."""
     problems: tuple[str, ...] = ()
@@ -43,15 +45,29 @@ class Heard:
     pace: Pace | None = None
     """How fast its samples come, where the source can tell."""
     since_s: float = 0.0
-    """Time since the last turn, seconds, at most ``MOST_COUNTED_S``."""
+    """Time since the last look, seconds, at most ``MOST_COUNTED_S``."""
+
+
+NOTHING = Heard()
+"""A turn without news."""
 
 
 class Ear:
-    """One source, the machines on its channels, and its back-off."""
+    """One source, the machines on its channels, and its back-off.
 
-    def __init__(self, name: str, source: Source, listeners: tuple[WindowSpec, ...]) -> None:
+    Args:
+        name: for the log.
+        source: is opened at the first turn.
+        listeners: the machines.
+        later_s: let so many seconds pass before that, so that the windows of many sources do not all end at once.
+    """
+
+    def __init__(self, name: str, source: Source, listeners: tuple[WindowSpec, ...], later_s: float = 0.0) -> None:
         self.name = name
         self.source = source
+        self._later_s = later_s
+        self._opens_s: float | None = None
+        self._fetching = Fetching()
         self._listeners: Mapping[str, WindowSpec] = {spec.machine: spec for spec in listeners}
         self._states = {machine: WindowState() for machine in self._listeners}
         self._channels = tuple(sorted({spec.channel for spec in listeners}))
@@ -83,11 +99,13 @@ class Ear:
 
     def hear(self, now_s: float) -> Heard:
         """Everything that became due up to ``now_s`` (UTC, POSIX seconds), folded into windows."""
+        if self.is_open and not self._fetching.due(now_s):
+            return NOTHING
         since_s = self._passed(now_s)
         try:
             self._open(now_s)
             if not self.is_open:
-                return Heard(failing=self.failing, since_s=since_s)
+                return NOTHING if self.failing is None else Heard(failing=self.failing, since_s=since_s)
             blocks = self.source.read(now_s)
             windows = tuple(window for block in blocks for window in self._fold(block))
             seconds = tuple(second for block in blocks for second in self._measure(block))
@@ -99,6 +117,8 @@ class Ear:
             self._silent = False
             self.failing = None
         self._starve(since_s, fed=bool(blocks) or self.finished)
+        brought_s = sum(block.frames / block.rate_hz for block in blocks)
+        self._fetching = self._fetching.heard(now_s, brought_s, self._missing_s())
         problems = tuple(problem for problem in self.source.problems if problem not in self._problems)
         self._problems.update(problems)
         ended = self.finished and not self._ended
@@ -106,7 +126,7 @@ class Ear:
         return Heard(
             windows=windows,
             seconds=seconds,
-            blocks=len(blocks),
+            hurried=brought_s >= HURRIED_S,
             opened=opened,
             problems=problems,
             ended=ended,
@@ -122,7 +142,9 @@ class Ear:
         self.source.close()
 
     def _open(self, now_s: float) -> None:
-        if self.is_open or not self._backoff.due(now_s):
+        if self._opens_s is None:
+            self._opens_s = now_s + self._later_s
+        if self.is_open or now_s < self._opens_s or not self._backoff.due(now_s):
             return
         self.source.open(now_s)
         self.is_open = True
@@ -147,9 +169,17 @@ class Ear:
         self._meter, seconds = measure(self._channels, self._meter, block)
         return seconds
 
+    def _missing_s(self) -> float:
+        """How much sound is missing until the next window is complete, seconds."""
+        return min(
+            missing(spec, state) / (state.rate_hz or MODEL_RATE_HZ)
+            for spec, state in ((spec, self._states[machine]) for machine, spec in self._listeners.items())
+        )
+
     def _failed(self, now_s: float, since_s: float, error: MonitorError) -> Heard:
         self.close()
         self._meter = MeterState()
+        self._fetching = Fetching()
         self._backoff = self._backoff.failed(now_s, self._jitter.random())
         known, self.failing = self.failing, str(error)
         # What was pending is not joined to what comes after the fault: the next block carries a gap, which drops it.

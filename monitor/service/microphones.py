@@ -104,7 +104,7 @@ class Microphones:
             reason = heard.failing
         elif state.alarm.active:
             reason = "; ".join(found.detail for found in state.findings or state.alarm.findings)
-        elif heard.opened or heard.blocks:
+        elif heard.opened or heard.seconds:
             reason = None
         if machine in self._deaf and reason == self._deaf[machine]:
             return

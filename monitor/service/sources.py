@@ -17,6 +17,9 @@ from monitor.config import Config, FaultSettings, MicrophoneSource, RecordingSou
 from monitor.errors import BadInputError, RecordingError
 from monitor.service.ears import Ear
 
+APART_S = 0.025
+"""From one source's opening to the next one's, at most: what scoring a window may take on a small plant PC."""
+
 
 def build_ears(config: Config) -> tuple[Ear, ...]:
     """An ear per source; machines on one microphone share it.
@@ -26,7 +29,7 @@ def build_ears(config: Config) -> tuple[Ear, ...]:
         BadInputError: a simulated machine cannot have its fault.
     """
     shared: dict[str, list[WindowSpec]] = {}
-    ears: list[Ear] = []
+    ears: list[tuple[str, Source, Sequence[WindowSpec]]] = []
     for machine, settings in config.machines.items():
         source = settings.source
         channel = getattr(source, "channel", 1)
@@ -34,11 +37,17 @@ def build_ears(config: Config) -> tuple[Ear, ...]:
         if isinstance(source, MicrophoneSource):
             shared.setdefault(source.microphone, []).append(spec)
         else:
-            ears.append(Ear(machine, _own_source(source), (spec,)))
+            ears.append((machine, _own_source(source), (spec,)))
     for selector, specs in shared.items():
         channels = 1 + max(spec.channel for spec in specs)
-        ears.append(Ear(selector, Microphone(selector, channels), tuple(specs)))
-    return tuple(ears)
+        ears.append((selector, Microphone(selector, channels), specs))
+    return _apart(ears, config.hop_s)
+
+
+def _apart(ears: Sequence[tuple[str, Source, Sequence[WindowSpec]]], hop_s: float) -> tuple[Ear, ...]:
+    """Open one after the other, within a hop: windows that all ended at once would wait for each other."""
+    apart_s = min(APART_S, hop_s / max(1, len(ears)))
+    return tuple(Ear(name, source, tuple(specs), place * apart_s) for place, (name, source, specs) in enumerate(ears))
 
 
 def window_spec(config: Config, machine: str, channel: int) -> WindowSpec:
