@@ -4,7 +4,8 @@
 #   make test     the whole test suite; as root, installs the system packages that it needs
 #   make check    formatting, lint, types, import rules
 #   make bench    the benchmarks, or one of them: make bench BENCH=tests/bench/start.py
-#   make drill    faults between node and broker on a real mosquitto, one table; ARGS=--short for what make test runs
+#   make drill    faults between node and broker, and of microphones, a table each; ARGS=--short for what make test runs
+#   make boot     the service on a real systemd, in a container; as root, with debootstrap and systemd-nspawn
 #   make clean    forget the virtual environment and caches
 #
 # PYTHON is the interpreter that makes the virtual environment; TORCH is what pip is asked for.
@@ -19,7 +20,7 @@ SYSTEM_STAMP := $(VENV)/.installed-system
 BENCH ?= $(sort $(filter-out tests/bench/test_%,$(wildcard tests/bench/*.py)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench drill clean
+.PHONY: help demo test check bench drill boot clean
 .NOTPARALLEL:
 
 help:
@@ -42,6 +43,10 @@ bench: $(DEV_STAMP)
 
 drill: $(DEV_STAMP) $(SYSTEM_STAMP)
 	@$(BIN)/python tests/drill/drill.py $(ARGS)
+	@$(BIN)/python tests/drill/microphone_drill.py $(ARGS)
+
+boot: $(DEV_STAMP)
+	@$(BIN)/python tests/drill/boot.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

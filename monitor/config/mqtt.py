@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from monitor.config.field import FilePath, Section, number, text
+from monitor.config.field import MISSING, FilePath, Section, number, text
 from monitor.errors import ConfigurationError
 
 CREDENTIALS_ENV = "CREDENTIALS_DIRECTORY"
@@ -33,6 +33,22 @@ class TlsConfig(Section):
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError("names only one of cert_file and key_file; a certificate needs its key")
         return self
+
+
+class SparkplugConfig(Section):
+    """The node as a Sparkplug B edge node, beside the topics of its own."""
+
+    group: str = text(MISSING, "The Sparkplug group id; the node's name is the edge node id, every machine a device.")
+    primary_host: str | None = text(
+        None, "The host id of the primary host application, to wait for it; `null` waits for none."
+    )
+
+    @field_validator("group", "primary_host")
+    @classmethod
+    def _level(cls, value: str | None) -> str | None:
+        if value is not None and re.search(r"[/+#\x00-\x1f\x7f]", value):
+            raise ValueError("is not a level of a topic; allowed text without / + #")
+        return value
 
 
 class MqttConfig(Section):
@@ -71,6 +87,9 @@ class MqttConfig(Section):
     home_assistant: str | None = text(
         None,
         "Home Assistant's discovery prefix, usually homeassistant, to have every machine appear there; `null` is not.",
+    )
+    sparkplug: SparkplugConfig | None = Field(
+        default=None, description="Sparkplug B, on a second connection; `null` is not."
     )
     tls: TlsConfig | None = Field(default=None, description="TLS settings; `null` is no TLS, `{}` TLS with defaults.")
 

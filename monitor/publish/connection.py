@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from paho.mqtt.properties import Properties
 from monitor.errors import BadInputError
 from monitor.publish.messages import Message
 
+_JOIN_S: Final = 2.0  # for a network thread to end: it sleeps for at most a second at a time
 _PROTOCOLS: Final = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 
 
@@ -76,6 +78,14 @@ class Client(paho.Client):
             self.turn()
         return code
 
+    def end(self) -> None:
+        """Disconnect and let the network thread end; waits for it, but not for ever."""
+        self.disconnect()
+        # paho joins its thread without a limit, and that one may be resolving a name: wait for it from the outside.
+        ending = threading.Thread(target=self.loop_stop, name="mqtt-stop", daemon=True)
+        ending.start()
+        ending.join(_JOIN_S)
+
     def wake(self) -> None:
         """Let the turn come now and not within a second; from any thread, never blocks."""
         pair = self._sockpairW
@@ -97,6 +107,13 @@ def read_password(settings: MqttSettings) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"mqtt.password_file {settings.password_file}: {error}") from error
     return lines[0] if lines else ""
+
+
+def renew_password(client: paho.Client, settings: MqttSettings) -> None:
+    """Read the password again, for the next attempt to connect."""
+    if settings.username is not None:
+        with contextlib.suppress(BadInputError):  # the password of before will do, or the broker will say so
+            client.username_pw_set(settings.username, read_password(settings))
 
 
 def make_client(settings: MqttSettings, default_id: str, will: Message | None) -> Client:

@@ -7,8 +7,6 @@ reconnect without regard to any limit, and takes a refused publish for a publish
 
 from __future__ import annotations
 
-import contextlib
-import random
 import sys
 import threading
 import time
@@ -21,15 +19,17 @@ from paho.mqtt import client as paho
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from monitor.errors import BadInputError
+from monitor.publish import connection
 from monitor.publish.commands import Response
-from monitor.publish.connection import Client, MqttSettings, TlsSettings, connect_properties, make_client, read_password
+from monitor.publish.connection import Client, MqttSettings, TlsSettings
 from monitor.publish.encoding import Utc
+from monitor.publish.face import Face
 from monitor.publish.ids import new_ulid
 from monitor.publish.inbox import ANSWERS, Answer, Inbox, Incoming
 from monitor.publish.messages import Alarm, Event, Message, Payload, Presence, Status, to_message
 from monitor.publish.outage import Outage
 from monitor.publish.outbox import Outbox
+from monitor.publish.reconnect import Reconnect
 from monitor.publish.retained import Retained
 from monitor.publish.rows import Audited
 from monitor.publish.session import TELEMETRY, Session
@@ -40,7 +40,6 @@ __all__ = ["MqttSettings", "Publisher", "TlsSettings"]
 _log = structlog.get_logger(__name__)
 
 _FAREWELL_S = 0.5  # kept of the time to stop for saying `offline`, even when draining took the rest
-_JOIN_S = 2.0  # for the network thread to end: it sleeps for at most a second at a time
 
 
 class Publisher:
@@ -51,11 +50,18 @@ class Publisher:
         topics: of this node.
         outbox: open; stays its owner's, who closes it after `stop`.
         clock: gives UTC in POSIX seconds.
+        face: is started, told and stopped with this one; None is none.
     """
 
     def __init__(
-        self, settings: MqttSettings, topics: Topics, outbox: Outbox, clock: Callable[[], float] = time.time
+        self,
+        settings: MqttSettings,
+        topics: Topics,
+        outbox: Outbox,
+        clock: Callable[[], float] = time.time,
+        face: Face | None = None,
     ) -> None:
+        self._face = face
         self._settings = settings
         self._topics = topics
         self._outbox = outbox
@@ -70,9 +76,8 @@ class Publisher:
         self._connected = threading.Event()
         self._waiter = threading.Event()  # set by a turn that began after it was put here and left nothing to wait for
         self._closing = False
-        self._trouble: str | None = None
         self._outage = Outage()
-        self._retry_s = settings.retry_min_s
+        self._reconnect = Reconnect(settings)
 
     @property
     def connected(self) -> bool:
@@ -86,8 +91,8 @@ class Publisher:
 
     @property
     def alive(self) -> bool:
-        """Whether the network thread runs or has yet to begin; False before `stop` means that a bug ended it."""
-        return self._thread is None or self._thread.is_alive()
+        """Whether the network threads run or have yet to begin; False before `stop` means that a bug ended one."""
+        return (self._thread is None or self._thread.is_alive()) and (self._face is None or self._face.alive)
 
     def wait_connected(self, timeout_s: float) -> bool:
         """Wait until connected, for at most so long; returns whether it is."""
@@ -100,7 +105,7 @@ class Publisher:
             BadInputError: a certificate, key or password file cannot be used, or the host is no host name.
         """
         will = self._status(Presence.OFFLINE, reason="connection lost", last_will=True)
-        client = make_client(self._settings, f"monitor-{self._topics.node}", will)
+        client = connection.make_client(self._settings, f"monitor-{self._topics.node}", will)
         for (machine, kind), payload in self._outbox.documents().items():
             self._retained.put(Message(self._topics.alarm(machine, kind), payload, Alarm.qos, Alarm.retain))
         self._retained.put(self._status(Presence.ONLINE))
@@ -118,28 +123,28 @@ class Publisher:
             self._settings.port,
             self._settings.keepalive_s,
             clean_start=clean_start,
-            properties=connect_properties(self._settings),
+            properties=connection.connect_properties(self._settings),
         )
         self._client = client
         client.loop_start()
+        if self._face is not None:
+            self._face.start()
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Deliver what can be delivered in that time, say `offline`, disconnect; the rest stays in the outbox.
 
-        Takes at most about 3 s longer than ``timeout_s``; harmless when not started.
+        Takes at most about 3 s longer than ``timeout_s``, 6 s with another face; harmless when not started.
         """
         client, deadline = self._client, time.monotonic() + timeout_s
         if client is None:
             return
+        if self._face is not None:
+            self._face.stop()
         self._wait_settled(client, timeout_s - _FAREWELL_S)
         self._closing = True  # from here on events stay in the outbox
         self._retained.put(self._status(Presence.OFFLINE, reason="stopped"))
         self._wait_settled(client, max(deadline - time.monotonic(), _FAREWELL_S))
-        client.disconnect()
-        # paho joins its thread without a limit, and that one may be resolving a name: wait for it from the outside.
-        ending = threading.Thread(target=client.loop_stop, name="mqtt-stop", daemon=True)
-        ending.start()
-        ending.join(_JOIN_S)
+        client.end()
         self._client = None
         self._connected.clear()
 
@@ -169,12 +174,14 @@ class Publisher:
         numbered, documents = self._outbox.append(events, alarms, states, audit)
         for document in documents:
             self._retained.put(to_message(document, self._topics))
+            self._show(document)
         self._wake()
         return numbered
 
     def send(self, payload: Payload) -> None:
         """Send a payload retained, or as telemetry, as its contract says; events and alarms go by `publish_events`."""
         message = to_message(payload, self._topics)
+        self._show(payload)
         if message.retain:
             self.retain(message)
         else:
@@ -199,6 +206,10 @@ class Publisher:
         if self.connected:
             self._telemetry.append(message)
             self._wake()
+
+    def _show(self, payload: Payload) -> None:
+        if self._face is not None:
+            self._face.observe(payload)
 
     def _wake(self) -> None:
         client = self._client
@@ -235,9 +246,7 @@ class Publisher:
     def _before_connect(self, client: paho.Client, _userdata: object) -> None:
         self._thread = threading.current_thread()
         client.drop_out_messages()  # the outbox sends them again, in order and within the window
-        if self._settings.username is not None:
-            with contextlib.suppress(BadInputError):  # the password of before will do, or the broker will say so
-                client.username_pw_set(self._settings.username, read_password(self._settings))
+        connection.renew_password(client, self._settings)
 
     def _on_connect(
         self, client: paho.Client, _userdata: object, _flags: object, reason: ReasonCode, properties: Properties | None
@@ -251,8 +260,7 @@ class Publisher:
                 self._outbox.note_outage(told)
             self._session.begin(properties)
             self._inbox.subscribe(client, mqtt5=self._settings.protocol == "5")
-            self._retry_s = self._settings.retry_min_s
-            self._trouble = None
+            self._reconnect.succeeded()
             _log.info("connected to the broker", host=self._settings.host, port=self._settings.port)
             self._connected.set()
 
@@ -282,16 +290,9 @@ class Publisher:
         self._session.answered(mid, reason)
 
     def _note_trouble(self, text: str) -> None:
-        """Warn when it is new; the same again, attempt after attempt, is no news."""
-        if text != self._trouble:
-            self._trouble = text
+        if self._reconnect.is_news(text):
             _log.warning(text, host=self._settings.host, port=self._settings.port, waiting=self._outbox.depth)
 
     def _back_off(self) -> None:
-        """Let paho's loop wait between half and the whole of a time that doubles, so that nodes do not come at once."""
         self._outage.began()
-        wait_s = self._retry_s * random.uniform(0.5, 1.0)
-        self._retry_s = min(self._retry_s * 2, self._settings.retry_max_s)
-        if self._client is not None:
-            # Typed as whole seconds, used as any number; the same twice, because the doubling is done here.
-            self._client.reconnect_delay_set(wait_s, wait_s)  # type: ignore[arg-type]
+        self._reconnect.back_off(self._client)

@@ -7,6 +7,8 @@ from typing import Any
 from monitor.publish.asyncapi import address_of, summary
 from monitor.publish.commands import COMMANDS, MEANINGS
 from monitor.publish.contract import PAYLOADS
+from monitor.publish.sparkplug.metrics import NODE, birth_metrics
+from monitor.publish.sparkplug.wire import DataType
 
 _TOP = """# MQTT contract, version 1
 
@@ -14,6 +16,22 @@ Generated from the records in `monitor/publish` by `python -m monitor.publish.sc
 edit. Topics are under `<prefix>/<node>`, payloads are UTF-8 JSON objects. Keys may be added within a version: ignore
 those that you do not know. A number that is not known is null. Times are RFC 3339, UTC.
 """
+
+
+_SPARKPLUG = """# Sparkplug B
+
+Only with `sparkplug` under `mqtt:` in the configuration: the same values as metrics after the Sparkplug 3.0
+specification. The edge node also has `bdSeq` and `Node Control/Rebirth`. A metric without a value is null; each means
+what the key of the same name means above, and a list is its length. A machine that cannot be heard is a dead device.
+"""
+
+_TYPES = {
+    DataType.INT64: "Int64",
+    DataType.DOUBLE: "Double",
+    DataType.BOOLEAN: "Boolean",
+    DataType.STRING: "String",
+    DataType.DATE_TIME: "DateTime",
+}
 
 
 def page(schemas: dict[str, dict[str, Any]]) -> str:
@@ -31,7 +49,15 @@ def page(schemas: dict[str, dict[str, Any]]) -> str:
     for verb in COMMANDS:
         where = f"`command/{verb}`, QoS 1, never retained"
         parts.append(_section(f"command/{verb}", where, MEANINGS[verb], schemas[f"command-{verb}.json"]))
+    parts.append(_SPARKPLUG)
+    parts += _metrics("The edge node's metrics", NODE)
+    parts += _metrics("A machine's metrics", "machine")
     return "\n".join(parts)
+
+
+def _metrics(title: str, machine: str) -> list[str]:
+    rows = [f"| `{each.name}` | {_TYPES[each.datatype]} |" for each in birth_metrics(machine) if each.datatype]
+    return [f"## {title}\n", "| metric | type |", "|---|---|", *rows, ""]
 
 
 def _section(name: str, where: str, text: str, schema: dict[str, Any]) -> str:

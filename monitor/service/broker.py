@@ -6,6 +6,9 @@ from monitor.config import Config
 from monitor.publish.connection import MqttSettings, TlsSettings
 from monitor.publish.homeassistant import discovery
 from monitor.publish.messages import Message
+from monitor.publish.outbox import Outbox
+from monitor.publish.sparkplug.face import SparkplugFace, SparkplugSettings
+from monitor.publish.sparkplug.node import SparkplugNames
 from monitor.publish.topics import Topics
 
 
@@ -32,3 +35,13 @@ def home_assistant(config: Config, version: str) -> list[Message]:
         return []
     topics = Topics(config.mqtt.prefix, config.node)
     return discovery(config.mqtt.home_assistant, topics, list(config.machines), version)
+
+
+def sparkplug(config: Config, outbox: Outbox) -> SparkplugFace | None:
+    """The Sparkplug face, not started; None unless it is configured."""
+    asked = config.mqtt.sparkplug
+    if asked is None:
+        return None
+    names = SparkplugNames(asked.group, config.node)
+    settings = SparkplugSettings(names, tuple(config.machines), asked.primary_host)
+    return SparkplugFace(mqtt_settings(config), settings, outbox)

@@ -21,7 +21,7 @@ from monitor.publish.evidence import EvidenceStore
 from monitor.publish.mqtt import Publisher
 from monitor.publish.outbox import Outbox
 from monitor.publish.topics import Topics
-from monitor.service.broker import home_assistant, mqtt_settings
+from monitor.service.broker import home_assistant, mqtt_settings, sparkplug
 from monitor.service.ears import Ear
 from monitor.service.inference import Inference, Judged
 from monitor.service.machines import Watched, stamp, watch, watch_all
@@ -107,7 +107,8 @@ def open_plant(
     outbox = Outbox(config.state_dir / database, config.node)
     outbox.open()
     stack.callback(outbox.close)
-    publisher = Publisher(mqtt_settings(config), Topics(config.mqtt.prefix, config.node), outbox)
+    topics = Topics(config.mqtt.prefix, config.node)
+    publisher = Publisher(mqtt_settings(config), topics, outbox, face=sparkplug(config, outbox))
     publisher.start()
     stack.callback(publisher.stop, STOP_S / 2)
     clips = EvidenceStore(config.state_dir, config.evidence.max_mb * 1_000_000) if config.evidence.enabled else None

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from monitor.audio.block import AudioBlock
-from monitor.audio.source import Source
-from monitor.audio.windows import Window, WindowSpec, WindowState, fold
+from monitor.audio.source import MODEL_RATE_HZ, Source
+from monitor.audio.windows import Window, WindowSpec, WindowState, fold, missing
 from monitor.errors import MonitorError
 from monitor.service.backoff import Backoff
+from monitor.service.fetching import HURRIED_S, Fetching
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,8 @@ class Heard:
     """What one turn of listening brought."""
 
     windows: tuple[Window, ...] = ()
-    blocks: int = 0
+    hurried: bool = False
+    """More sound may be there at once: the source is played as fast as it is read, or catches up."""
     opened: bool = False
     """The source came (back) to life in this turn: the first sound since it was opened."""
     problems: tuple[str, ...] = ()
@@ -29,12 +31,26 @@ class Heard:
     """Why the source failed in this turn; None when it did not, or fails as it did before."""
 
 
-class Ear:
-    """One source, the machines on its channels, and its back-off."""
+NOTHING = Heard()
+"""A turn without news."""
 
-    def __init__(self, name: str, source: Source, listeners: tuple[WindowSpec, ...]) -> None:
+
+class Ear:
+    """One source, the machines on its channels, and its back-off.
+
+    Args:
+        name: for the log.
+        source: is opened at the first turn.
+        listeners: the machines.
+        later_s: let so many seconds pass before that, so that the windows of many sources do not all end at once.
+    """
+
+    def __init__(self, name: str, source: Source, listeners: tuple[WindowSpec, ...], later_s: float = 0.0) -> None:
         self.name = name
         self.source = source
+        self._later_s = later_s
+        self._opens_s: float | None = None
+        self._fetching = Fetching()
         self._listeners: Mapping[str, WindowSpec] = {spec.machine: spec for spec in listeners}
         self._states = {machine: WindowState() for machine in self._listeners}
         self._backoff = Backoff()
@@ -58,10 +74,12 @@ class Ear:
 
     def hear(self, now_s: float) -> Heard:
         """Everything that became due up to ``now_s`` (UTC, POSIX seconds), folded into windows."""
+        if self.is_open and not self._fetching.due(now_s):
+            return NOTHING
         try:
             self._open(now_s)
             if not self.is_open:
-                return Heard()
+                return NOTHING
             blocks = self.source.read(now_s)
             windows = tuple(window for block in blocks for window in self._fold(block))
         except MonitorError as error:
@@ -71,11 +89,13 @@ class Ear:
             self._backoff = Backoff()
             self._silent = False
             self.failing = None
+        brought_s = sum(block.frames / block.rate_hz for block in blocks)
+        self._fetching = self._fetching.heard(now_s, brought_s, self._missing_s())
         problems = tuple(problem for problem in self.source.problems if problem not in self._problems)
         self._problems.update(problems)
         ended = self.finished and not self._ended
         self._ended |= ended
-        return Heard(windows, len(blocks), opened, problems, ended)
+        return Heard(windows, brought_s >= HURRIED_S, opened, problems, ended)
 
     def close(self) -> None:
         """Let go of the source."""
@@ -83,7 +103,9 @@ class Ear:
         self.source.close()
 
     def _open(self, now_s: float) -> None:
-        if self.is_open or not self._backoff.due(now_s):
+        if self._opens_s is None:
+            self._opens_s = now_s + self._later_s
+        if self.is_open or now_s < self._opens_s or not self._backoff.due(now_s):
             return
         self.source.open(now_s)
         self.is_open = True
@@ -96,8 +118,16 @@ class Ear:
             windows.extend(complete)
         return windows
 
+    def _missing_s(self) -> float:
+        """How much sound is missing until the next window is complete, seconds."""
+        return min(
+            missing(spec, state) / (state.rate_hz or MODEL_RATE_HZ)
+            for spec, state in ((spec, self._states[machine]) for machine, spec in self._listeners.items())
+        )
+
     def _failed(self, now_s: float, error: MonitorError) -> Heard:
         self.close()
+        self._fetching = Fetching()
         self._backoff = self._backoff.failed(now_s, self._jitter.random())
         known, self.failing = self.failing, str(error)
         # What was pending is not joined to what comes after the fault: the next block carries a gap, which drops it.

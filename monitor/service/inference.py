@@ -20,7 +20,7 @@ from monitor.memcae.fleet import Fleet
 from monitor.memcae.score import Score
 from monitor.service.book import AlarmBook
 from monitor.service.desk import Desk, Outlet
-from monitor.service.ears import Ear, Heard
+from monitor.service.ears import NOTHING, Ear, Heard
 from monitor.service.machines import Watched
 from monitor.service.memory import Memory
 from monitor.service.reports import Counts, Reporter
@@ -85,7 +85,7 @@ class Inference:
         self._scored = 0
         self._lost = 0
         self._lag_s = 0.0
-        self._heard_any = False
+        self._hurried = False
 
     @property
     def finished(self) -> bool:
@@ -94,8 +94,8 @@ class Inference:
 
     @property
     def hurried(self) -> bool:
-        """True when the last turn brought sound, though no whole window: more may be there at once."""
-        return self._heard_any
+        """True when the last turn brought much sound, though no whole window: more may be there at once."""
+        return self._hurried
 
     @property
     def watched(self) -> Mapping[str, Watched]:
@@ -121,10 +121,12 @@ class Inference:
         self.desk.turn(self._sound_s)
         heard_at_s = self._clock()
         windows: list[Window] = []
-        self._heard_any = False
+        self._hurried = False
         for ear in self._ears:
             heard = ear.hear(heard_at_s)
-            self._heard_any |= heard.blocks > 0
+            if heard is NOTHING:
+                continue
+            self._hurried |= heard.hurried
             self._tell_availability(ear, heard)
             windows.extend(heard.windows)
         if not windows:
