@@ -33,4 +33,4 @@ def fit(recordings: Sequence[Tensor]) -> Mapping[str, Tensor]:
     return contrast.fit(recordings, CHANGE**2 * contrast.alike(bins, spectrum.REACH_BINS), doubt)
 
 
-RESIDUAL = View("residual", Role.WITNESS, describe, fit, contrast.LEARNS, contrast.distance, network=True)
+RESIDUAL = View("residual", Role.DOUBTED, describe, fit, contrast.LEARNS, contrast.distance, network=True)
