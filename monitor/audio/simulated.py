@@ -9,7 +9,7 @@ import numpy as np
 
 from monitor.audio.block import AudioBlock, Samples
 from monitor.audio.simulation.faults import FAULTS, DriftSpec, FaultSpec
-from monitor.audio.simulation.individual import Voice, faults_of
+from monitor.audio.simulation.individual import Voice, faults_of, healthy_voice
 from monitor.audio.simulation.machines import KINDS
 from monitor.audio.source import MODEL_RATE_HZ, Pace
 
@@ -83,7 +83,7 @@ class SimulatedSource:
         self._opened_s = 0.0
         self._first = 0
         self._delivered = 0
-        Voice(kind, seed, (fault,) if fault else (), drift)  # says now what is wrong with the arguments
+        _voice(kind, seed, fault, drift)  # says now what is wrong with the arguments
 
     @property
     def channels(self) -> int:
@@ -112,9 +112,9 @@ class SimulatedSource:
 
     def open(self, now_s: float) -> None:
         """Listen from ``now_s`` (UTC, POSIX seconds) on."""
-        faults = (replace(self._fault, onset_s=now_s + self._fault.onset_s),) if self._fault else ()
+        fault = replace(self._fault, onset_s=now_s + self._fault.onset_s) if self._fault else None
         drift = replace(self._drift, onset_s=now_s + self._drift.onset_s) if self._drift else None
-        self._voice = Voice(self._kind, self._seed, faults, drift)
+        self._voice = _voice(self._kind, self._seed, fault, drift)
         self._opened_s = now_s
         self._first = round(now_s * MODEL_RATE_HZ)
         self._delivered = 0
@@ -146,3 +146,9 @@ class SimulatedSource:
         block = AudioBlock(np.reshape(samples, (-1, 1)), MODEL_RATE_HZ, start_s, gap=self._delivered == 0)
         self._delivered += block.frames
         return block
+
+
+def _voice(kind: str, seed: int, fault: FaultSpec | None, drift: DriftSpec | None) -> Voice:
+    if fault is None and drift is None:
+        return healthy_voice(kind, seed)
+    return Voice(kind, seed, (fault,) if fault else (), drift)

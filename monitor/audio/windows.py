@@ -90,6 +90,11 @@ def fold(spec: WindowSpec, state: WindowState, block: AudioBlock) -> tuple[Windo
     return state, lost + complete
 
 
+def missing(spec: WindowSpec, state: WindowState) -> int:
+    """Samples still to come until the next window is complete; 1 or more."""
+    return state.skip + spec.window - state.pending
+
+
 def _interrupted(spec: WindowSpec, state: WindowState) -> tuple[Window, ...]:
     if state.fresh == 0:
         return ()

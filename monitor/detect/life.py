@@ -80,6 +80,11 @@ class Life:
         return self.level is AlarmLevel.ALARM
 
     @property
+    def timed(self) -> bool:
+        """Whether the mere passing of time can change it."""
+        return self.shelved_until_s is not None or self.realarm_at_s is not None
+
+    @property
     def suppressed_by(self) -> SuppressedBy | None:
         """The weightiest reason to be silent by design."""
         return next((reason for reason in SuppressedBy if reason in self.suppressed), None)

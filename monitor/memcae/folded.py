@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from monitor.memcae import fused_read
+from monitor.memcae import forgiveness, fused_read
 from monitor.memcae.network import MemCAE, padding
 from monitor.memcae.spectrogram import DB_PER_NEPER
 
@@ -44,6 +44,7 @@ class Folded:
         layers = zip(*(network.encoder for network in networks), strict=True)
         self._encoder = [self._join([_folded(layer) for layer in each]) for each in layers]
         self._networks = tuple(networks)
+        self._octaves: dict[float, Tensor] = {}  # by the distance between bins
         memories = [network.memory for network in networks if network.memory is not None]
         fused = memories and not any(memory.threshold > 0 for memory in memories)
         self._read = fused_read.reader(memories) if fused else None
@@ -64,11 +65,13 @@ class Folded:
         """As `MemCAE.standardise`."""
         return (seen - self.centre) / self.spread
 
-    def forgive(self, seen: Tensor) -> Tensor:
+    def forgive(self, seen: Tensor, bin_hz: float) -> Tensor:
         """As `MemCAE.forgive`."""
+        if bin_hz not in self._octaves:
+            self._octaves[bin_hz] = forgiveness.octaves(0.0, self.bins, bin_hz).to(seen)
+        excess = seen.mean(dim=2) - self.centre[..., 0]
         bound = self.spec.forgiven_db / DB_PER_NEPER
-        level = seen.mean(dim=2, keepdim=True).sub_(self.centre).mean(dim=1, keepdim=True)
-        return seen - level.clamp_(-bound, bound)
+        return seen - forgiveness.change(excess, self._octaves[bin_hz], bound)[:, :, None]
 
     def layers(self, target: Tensor) -> tuple[Tensor, ...]:
         """As `MemCAE.layers`."""

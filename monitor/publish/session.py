@@ -22,7 +22,7 @@ from monitor.publish.topics import Topics
 
 _log = structlog.get_logger(__name__)
 
-TELEMETRY = 256  # scores that may wait for a slow broker: one window each of 256 machines, then the oldest give way
+TELEMETRY = 4096  # scores that may wait for a slow broker, 2 MB: ten windows of 400 machines, then the oldest give way
 _REFUSED = 0x80  # MQTT 5: reason codes from here on are failures
 _TOO_LARGE = 0x95  # MQTT 5's own code for a packet that is
 _OVERHEAD = 16  # bytes of an MQTT 5 publish besides topic and payload, rounded up

@@ -146,7 +146,7 @@ class AlarmBook:
     def tick(self, sound_s: float, now_s: float) -> list[News]:
         """Time has passed: shelves end, acknowledged alarms call again, floods are over."""
         news = self._regroup(None, sound_s, now_s)
-        for key in self._lives:
+        for key in [key for key, life in self._lives.items() if life.timed]:
             news += self._step(key, Tick(), now_s)
         return news
 
@@ -180,9 +180,9 @@ class AlarmBook:
         news = [each for change in changes for each in self._group_news(change, now_s)]
         for by in _GROUPS:
             members = self._group.members.get(by, ())
-            for machine, kind in self._lives:
-                if kind is AlarmKind.ANOMALY:
-                    news += self.suppress(machine, by, now_s, on=machine in members)
+            silent = {machine for (machine, kind), life in self._lives.items() if by in life.suppressed}
+            for machine in sorted(silent.symmetric_difference(members)):
+                news += self.suppress(machine, by, now_s, on=machine in members)
         return news
 
     def _group_news(self, change: GroupChange, now_s: float) -> list[News]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from monitor.audio.cards import read_cards, same_device
 from monitor.audio.microphone import MicrophoneSource as Microphone
 from monitor.audio.recording import RecordingSource as Playback
 from monitor.audio.recording_set import find_recordings
@@ -17,28 +18,39 @@ from monitor.config import Config, FaultSettings, MicrophoneSource, RecordingSou
 from monitor.errors import BadInputError, RecordingError
 from monitor.service.ears import Ear
 
+APART_S = 0.025
+"""From one source's opening to the next one's, at most: what scoring a window may take on a small plant PC."""
+
 
 def build_ears(config: Config) -> tuple[Ear, ...]:
-    """An ear per source; machines on one microphone share it.
+    """An ear per source; machines on one microphone share it, whichever selectors they name it by.
 
     Raises:
         RecordingError: a machine's recordings cannot be found.
         BadInputError: a simulated machine cannot have its fault.
     """
-    shared: dict[str, list[WindowSpec]] = {}
-    ears: list[Ear] = []
+    shared: dict[str, tuple[str, list[WindowSpec]]] = {}
+    cards = read_cards()
+    ears: list[tuple[str, Source, Sequence[WindowSpec]]] = []
     for machine, settings in config.machines.items():
         source = settings.source
         channel = getattr(source, "channel", 1)
         spec = window_spec(config, machine, channel)
         if isinstance(source, MicrophoneSource):
-            shared.setdefault(source.microphone, []).append(spec)
+            _, specs = shared.setdefault(same_device(source.microphone, cards), (source.microphone, []))
+            specs.append(spec)
         else:
-            ears.append(Ear(machine, _own_source(source), (spec,)))
-    for selector, specs in shared.items():
+            ears.append((machine, _own_source(source), (spec,)))
+    for selector, specs in shared.values():
         channels = 1 + max(spec.channel for spec in specs)
-        ears.append(Ear(selector, Microphone(selector, channels), tuple(specs)))
-    return tuple(ears)
+        ears.append((selector, Microphone(selector, channels), specs))
+    return _apart(ears, config.hop_s)
+
+
+def _apart(ears: Sequence[tuple[str, Source, Sequence[WindowSpec]]], hop_s: float) -> tuple[Ear, ...]:
+    """Open one after the other, within a hop: windows that all ended at once would wait for each other."""
+    apart_s = min(APART_S, hop_s / max(1, len(ears)))
+    return tuple(Ear(name, source, tuple(specs), place * apart_s) for place, (name, source, specs) in enumerate(ears))
 
 
 def window_spec(config: Config, machine: str, channel: int) -> WindowSpec:

@@ -24,6 +24,8 @@ REFERENCE_STRIDE = 11
 """... so far apart: four and a half minutes in all, which see most of the load's wander, and not its common periods."""
 FAULT_SEGMENTS = 72
 """Likewise for a fault: a belt squeals in bursts, and takes longer to know."""
+KEPT = 4
+"""Seconds of sound kept: those who listen to the same voice read at most a second apart, and a read may span two."""
 REFERENCE_LIMIT = 400
 """Segments looked at to find enough in which an intermittent machine runs."""
 
@@ -65,6 +67,8 @@ def faults_of(kind: str) -> tuple[str, ...]:
 class Voice:
     """The sound of one individual with its faults and drift, made a second at a time and kept until passed.
 
+    May be shared, by threads too: what is kept only saves making it again.
+
     Raises:
         ValueError: an unknown kind, a negative seed, or a fault that this kind cannot have.
     """
@@ -75,20 +79,25 @@ class Voice:
         self._drift = drift
         self._tilt = None if drift is None else transfer(prompt_shape(drift.points()))
         self._wet: dict[int, Samples] = {}
-        self._mixed: tuple[int, Samples] | None = None
+        self._mixed: dict[int, Samples] = {}
 
     def samples(self, start: int, frames: int) -> Samples:
         """Samples from ``start`` on, shape [frames], float32, within +-1."""
         if frames <= 0:
             return np.zeros(0, np.float32)
         first, last = start // SEGMENT, (start + frames - 1) // SEGMENT
-        sound = np.concatenate([self._segment(second) for second in range(first, last + 1)])
-        return sound[start - first * SEGMENT :][:frames]
+        pieces = [self._segment(second) for second in range(first, last + 1)]
+        pieces[-1] = pieces[-1][: start + frames - last * SEGMENT]
+        pieces[0] = pieces[0][start - first * SEGMENT :]
+        return np.concatenate(pieces)
 
     def _segment(self, second: int) -> Samples:
-        if self._mixed is None or self._mixed[0] != second:
-            self._mixed = second, self._mix(second)
-        return self._mixed[1]
+        whole = self._mixed.get(second)
+        if whole is None:
+            whole = self._mix(second)
+            kept = {key: value for key, value in self._mixed.items() if second - KEPT < key < second}
+            self._mixed = {**kept, second: whole}
+        return whole
 
     def _mix(self, second: int) -> Samples:
         self._wet = {key: value for key, value in self._wet.items() if key in {second - 1, second}}
@@ -103,11 +112,12 @@ class Voice:
 
     def _ringing(self, second: int) -> Samples:
         """A segment and how it rings on, shape [1 or 2, FFT_SIZE]: as it is, and as the drift will make it."""
-        if second not in self._wet:
+        ringing = self._wet.get(second)
+        if ringing is None:
             spectrum = self._spectrum(second)
             both = [spectrum] if self._tilt is None else [spectrum, spectrum * self._tilt]
-            self._wet[second] = np.fft.irfft(np.stack(both), FFT_SIZE).astype(np.float32)
-        return self._wet[second]
+            ringing = self._wet[second] = np.fft.irfft(np.stack(both), FFT_SIZE).astype(np.float32)
+        return ringing
 
     def _spectrum(self, second: int) -> Spectrum:
         machine = self._machine
@@ -121,6 +131,16 @@ class Voice:
                 grown = spread_gain(severity * ailment.gain)
                 total += _heard(ailment.part.dry(moment) * grown, ailment.filter)
         return total
+
+
+@lru_cache(maxsize=64)
+def healthy_voice(kind: str, seed: int) -> Voice:
+    """The one voice of a healthy individual: all who listen to it hear the same, and it is made once for all of them.
+
+    Raises:
+        ValueError: as `Voice`.
+    """
+    return Voice(kind, seed)
 
 
 def _design(kind: str, seed: int) -> Design:

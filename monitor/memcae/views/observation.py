@@ -21,7 +21,7 @@ class Network(Protocol):
         """As `MemCAE.standardise`."""
         ...
 
-    def forgive(self, seen: Tensor) -> Tensor:
+    def forgive(self, seen: Tensor, bin_hz: float) -> Tensor:
         """As `MemCAE.forgive`."""
         ...
 
@@ -79,7 +79,9 @@ class Observation:
     def target(self) -> Tensor:
         """[B, F, T], the spectrogram standardised: what the network sees and must bring back."""
         seen = self.scaled
-        return self.network.standardise(self.network.forgive(seen) if self.network.spec.forgiven_db else seen)
+        if self.network.spec.forgiven_db:
+            seen = self.network.forgive(seen, self.spec.bin_hz)
+        return self.network.standardise(seen)
 
     @cached_property
     def layers(self) -> tuple[Tensor, ...]:

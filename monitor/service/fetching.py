@@ -1,0 +1,41 @@
+"""When a source is worth reading again: one that plays in real time only when a window is about to end. Pure.
+
+A read costs the same whether it brings a second of sound or a hundredth, and a plant PC has hundreds of sources.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+UNREAD_S = 1.0
+"""Sound is fetched after this at the latest: a microphone's queue holds twenty times it, and its fault is noticed as
+soon as anybody could act on it."""
+FAST = 2.0
+"""A source that brings twice as much sound as time has passed is played fast, or catches up: it is read at once."""
+HURRIED_S = 5.0
+"""A single read that brings so much sound may have left more behind, because no source hands out all at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """When a source was read with success for the last time, and when it is to be read again."""
+
+    read_s: float = float("-inf")
+    due_s: float = float("-inf")
+
+    def due(self, now_s: float) -> bool:
+        """True once it is time; also when the clock was set back, so that nothing waits for yesterday."""
+        return now_s >= self.due_s or now_s < self.read_s
+
+    def heard(self, now_s: float, brought_s: float, missing_s: float) -> Fetching:
+        """What follows a read.
+
+        Args:
+            now_s: any clock, seconds.
+            brought_s: how much sound the read brought, seconds; a read that brought none is followed by another.
+            missing_s: how much is missing until the next window is complete, seconds.
+        """
+        if brought_s <= 0:
+            return self
+        real_time = brought_s < FAST * (now_s - self.read_s) < float("inf")
+        return Fetching(now_s, now_s + min(missing_s, UNREAD_S) if real_time else now_s)

@@ -1,0 +1,74 @@
+"""Ears: when they open, how often they read, and what they then hear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from monitor.audio.block import AudioBlock
+from monitor.audio.simulated import SimulatedSource
+from monitor.audio.source import MODEL_RATE_HZ
+from monitor.audio.windows import Window, WindowSpec
+from monitor.config import Config
+from monitor.service.ears import Ear
+from monitor.service.sources import APART_S, build_ears
+
+START_S = 1_700_000_000.3
+TURN_S = 0.05
+
+
+class Counted(SimulatedSource):
+    """Counts its reads."""
+
+    reads = 0
+
+    def read(self, now_s: float) -> Sequence[AudioBlock]:
+        self.reads += 1
+        return super().read(now_s)
+
+
+def listen(ear: Ear, seconds: float, every_s: float = TURN_S) -> list[tuple[float, Window]]:
+    """The windows, each with the time of the turn that brought it."""
+    times = [START_S + turn * every_s for turn in range(round(seconds / every_s) + 1)]
+    return [(now_s, window) for now_s in times for window in ear.hear(now_s).windows]
+
+
+def test_a_real_time_source_is_read_about_once_a_second_and_its_windows_come_in_the_turn_after_their_end() -> None:
+    source = Counted("fan", 1)
+    ear = Ear("fan-1", source, (WindowSpec("fan-1", 0, 4 * MODEL_RATE_HZ, 2 * MODEL_RATE_HZ),))
+    heard = listen(ear, 20.5)
+    assert [round(window.start_s - START_S, 3) for _, window in heard] == [2.0 * place for place in range(9)]
+    assert max(now_s - window.end_s for now_s, window in heard) < 2 * TURN_S
+    assert source.reads < 2 * 20
+
+
+def test_a_fast_source_is_read_at_every_turn() -> None:
+    source = Counted("fan", 1, speed=20)
+    ear = Ear("fan-1", source, (WindowSpec("fan-1", 0, 10 * MODEL_RATE_HZ, 10 * MODEL_RATE_HZ),))
+    assert len(listen(ear, 10.0)) == 20
+    assert source.reads == 201
+
+
+def test_a_source_that_gives_all_it_has_is_hurried() -> None:
+    spec = WindowSpec("fan-1", 0, 20 * MODEL_RATE_HZ, 20 * MODEL_RATE_HZ)
+    assert Ear("fan-1", SimulatedSource("fan", 1, speed=None), (spec,)).hear(START_S).hurried
+    slow = Ear("fan-1", SimulatedSource("fan", 1), (spec,))
+    assert not any(slow.hear(START_S + at_s).hurried for at_s in (0.0, 0.1, 1.2))
+
+
+def test_the_sources_of_a_plant_open_one_after_the_other_within_a_hop() -> None:
+    machines = {f"fan-{i}": {"source": {"simulated": "fan", "seed": 1}} for i in range(5)}
+    few, many = (
+        build_ears(Config.model_validate({"machines": machines, "window_s": window_s, "hop_s": window_s}))
+        for window_s in (10, 1)
+    )
+    assert [_opens(ear, 20.0) for ear in few] == [round(place * APART_S, 3) for place in range(5)]
+    assert max(_opens(ear, 20.0) for ear in many) < 1.0
+
+
+def _opens(ear: Ear, seconds: float) -> float:
+    """When an ear opens, to the millisecond."""
+    for at_ms in range(round(seconds * 1000)):
+        ear.hear(START_S + at_ms / 1000 + 1e-6)
+        if ear.is_open:
+            return at_ms / 1000
+    raise AssertionError("it does not open")
