@@ -20,6 +20,12 @@ class Outage:
         if self._since_s is None:
             self._since_s = time.monotonic()
 
+    @property
+    def lasts_s(self) -> float:
+        """How long it has lasted, seconds; 0 when the broker can be reached. Any thread may ask."""
+        since_s = self._since_s
+        return 0.0 if since_s is None else time.monotonic() - since_s
+
     def ended(self, waiting: int) -> str | None:
         """It can; gives the outage in words, None when there was none to speak of.
 
