@@ -76,7 +76,7 @@ class Publisher:
         self._connected = threading.Event()
         self._waiter = threading.Event()  # set by a turn that began after it was put here and left nothing to wait for
         self._closing = False
-        self._outage = Outage()
+        self._outage = Outage(outbox.depth)
         self._reconnect = Reconnect(settings)
 
     @property
@@ -237,6 +237,8 @@ class Publisher:
             return
         waiter = self._waiter
         self._outbox.flush()
+        if (told := self._outage.short()) is not None:
+            self._outbox.note_outage(told)
         events = not self._closing
         self._session.send(client, events=events)
         if self._session.idle(events=events):

@@ -17,6 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from monitor.publish.inbox import Answer
 from monitor.publish.messages import Event, Message
+from monitor.publish.outage import LEAST_S
 from monitor.publish.outbox import Outbox
 from monitor.publish.retained import Retained
 from monitor.publish.topics import Topics
@@ -65,6 +66,7 @@ class Session:
         self._written: set[int] = set()  # telemetry that is not on the socket yet
         self._known: set[str] = set()  # topics whose refusal has been told of
         self._tried_s = 0.0
+        self._progress_s = 0.0  # when a publish was answered last, or the first one began to wait; monotonic
         self.denied: frozenset[str] = frozenset()
         """Topics of events and retained messages that the broker refuses; any thread may look."""
 
@@ -102,6 +104,8 @@ class Session:
     def answered(self, mid: int, reason: ReasonCode) -> None:
         """The broker has answered a publish, or a telemetry message is on its way."""
         sent = self._sent.pop(mid, None)
+        if sent is not None:
+            self._note_progress()
         if sent is None:
             self._written.discard(mid)
         elif reason.value >= _REFUSED:
@@ -113,6 +117,13 @@ class Session:
                 self._retained.arrived(sent.topic)
             else:
                 self._outbox.acknowledge(sent.seq)
+
+    def _note_progress(self) -> None:
+        """A broker that is connected but answers nothing is as good as away."""
+        now_s, before_s = time.monotonic(), self._progress_s
+        self._progress_s = now_s
+        if now_s - before_s >= LEAST_S:
+            self._outbox.note_outage(f"the broker did not answer for {now_s - before_s:.0f} s")
 
     def _try_again(self) -> None:
         """A broker does not tell when it has come to allow a topic: retained messages are tried anew."""
@@ -160,6 +171,7 @@ class Session:
             self._refused(waits, _TOO_LARGE, f"{size} bytes, the broker takes {self._packet_limit}")
             return
         sent = client.publish(message.topic, message.payload, message.qos, message.retain, properties)
+        self._progress_s = self._progress_s if self._sent else time.monotonic()
         self._sent[sent.mid] = waits
 
     def _refused(self, sent: _Sent, code: int, reason: str) -> None:
