@@ -3,8 +3,10 @@
 #   make demo     a simulated plant, end to end
 #   make test     the whole test suite; as root, installs the system packages that it needs
 #   make check    formatting, lint, types, import rules
-#   make bench    the benchmarks, or one of them: make bench BENCH=tests/bench/start.py
-#   make drill    faults between node and broker on a real mosquitto, one table; ARGS=--short for what make test runs
+#   make bench    how fast it is, into tests/bench/RESULTS.md, half an hour; ARGS="--parts fleet" for a part of it
+#   make bench GPU=1            on a GPU, where python3 has torch and numpy: nothing is installed
+#   make bench BENCH=tests/bench/faults.py ARGS=--quick         any other benchmark
+#   make drill    faults between node and broker, and of microphones, a table each; ARGS=--short for what make test runs
 #   make boot     the service on a real systemd, in a container; as root, with debootstrap and systemd-nspawn
 #   make clean    forget the virtual environment and caches
 #
@@ -17,7 +19,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 SYSTEM_STAMP := $(VENV)/.installed-system
-BENCH ?= $(sort $(filter-out tests/bench/test_%,$(wildcard tests/bench/*.py)))
+BENCH ?= tests/bench/speed.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench drill boot clean
@@ -38,11 +40,17 @@ check: $(DEV_STAMP)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(DEV_STAMP)
+ifdef GPU
+bench:
+	@$(PYTHON) tests/bench/speed.py --parts fleet --device auto $(ARGS)
+else
+bench: $(DEV_STAMP) $(SYSTEM_STAMP)
 	@for bench in $(BENCH); do echo "== $$bench"; $(BIN)/python $$bench $(ARGS) || exit 1; done
+endif
 
 drill: $(DEV_STAMP) $(SYSTEM_STAMP)
 	@$(BIN)/python tests/drill/drill.py $(ARGS)
+	@$(BIN)/python tests/drill/microphone_drill.py $(ARGS)
 
 boot: $(DEV_STAMP)
 	@$(BIN)/python tests/drill/boot.py

@@ -19,7 +19,8 @@ from tests.bench import day, faults
 from tests.bench.lab import series
 from tests.bench.lab.machine import NOW_S, Listening, Machine, Recordings, windows
 from tests.bench.lab.separation import FUSED, Sides
-from tests.bench.lab.setup import kept, quickly, table
+from tests.bench.lab.setup import kept, quickly
+from tests.bench.lab.tables import table
 from tests.bench.lab.trained import raised, train
 
 RATE = 16_000

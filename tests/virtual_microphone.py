@@ -44,6 +44,15 @@ class VirtualMicrophones:
     _modules: dict[str, str] = field(default_factory=dict)
     _players: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
+    @property
+    def alsa(self) -> str:
+        """These microphones for the ``also`` of another server's: heard in one environment, on a server of their own.
+
+        PulseAudio hands the listeners of a microphone that is unplugged over to another of its own; hardware does not.
+        """
+        server = f"unix:{self.env['XDG_RUNTIME_DIR']}/pulse/native"
+        return "\n".join(_device(name, f'server "{server}"') for name in self.names)
+
     def play(self, name: str, wav: Path) -> None:
         """Let a microphone hear a file, in real time, to its end."""
         subprocess.run(["paplay", f"--device={name}", str(wav)], env=self.env, check=True, timeout=600)
@@ -90,9 +99,14 @@ class VirtualMicrophones:
             player.wait()
 
 
+def missing_programs() -> list[str]:
+    """What is not installed of all that virtual microphones need."""
+    return [program for program in NEEDED if shutil.which(program) is None]
+
+
 @contextmanager
 def virtual_microphones(
-    folder: Path, *names: str, rate_hz: int = 16_000, channels: int = 1
+    folder: Path, *names: str, rate_hz: int = 16_000, channels: int = 1, also: str = ""
 ) -> Iterator[VirtualMicrophones]:
     """A sound server with these microphones; the test is skipped where PulseAudio is not installed.
 
@@ -101,12 +115,12 @@ def virtual_microphones(
         names: of the microphones; letters and digits.
         rate_hz: of the microphones.
         channels: 1, 2, 4 or 8.
+        also: further devices, as ALSA's configuration has them.
     """
-    missing = [program for program in NEEDED if shutil.which(program) is None]
-    if missing:
+    if missing := missing_programs():
         pytest.skip(f"virtual microphones need {', '.join(missing)} (apt install pulseaudio pulseaudio-utils)")
     runtime = Path(tempfile.mkdtemp(prefix="mic-"))  # short: a socket's path may have 107 letters
-    env = _environment(folder, runtime, names)
+    env = _environment(folder, runtime, names, also)
     server = _start(env, folder / "pulseaudio.log")
     microphones = VirtualMicrophones(env, names, rate_hz, channels, server)
     try:
@@ -121,18 +135,20 @@ def virtual_microphones(
         shutil.rmtree(runtime, ignore_errors=True)
 
 
-def _environment(folder: Path, runtime: Path, names: tuple[str, ...]) -> dict[str, str]:
-    devices = [
-        f'pcm.{name} {{ type pulse device "{name}.monitor" hint.description "virtual microphone {name}" }}'
-        for name in names
-    ]
+def _environment(folder: Path, runtime: Path, names: tuple[str, ...], also: str) -> dict[str, str]:
+    devices = [_device(name) for name in names]
     asound = folder / "asound.conf"
     fallback = ["pcm.!default { type pulse }", "ctl.!default { type pulse }"]
-    asound.write_text("\n".join(["</usr/share/alsa/alsa.conf>", *fallback, *devices, ""]))
+    asound.write_text("\n".join(["</usr/share/alsa/alsa.conf>", *fallback, *devices, also, ""]))
     home = folder / "home"
     home.mkdir(exist_ok=True)
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PULSE_", "ALSA_", "XDG_"))}
     return {**kept, "XDG_RUNTIME_DIR": str(runtime), "ALSA_CONFIG_PATH": str(asound), "HOME": str(home)}
+
+
+def _device(name: str, server: str = "") -> str:
+    hint = f'hint.description "virtual microphone {name}"'
+    return f'pcm.{name} {{ type pulse {server} device "{name}.monitor" {hint} }}'
 
 
 def _start(env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:

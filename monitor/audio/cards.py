@@ -90,6 +90,17 @@ def find_card(selector: str, cards: Sequence[Card]) -> tuple[Card, int]:
     raise DeviceError(f"no sound card is {selector!r}; {_listed(cards)}")
 
 
+def same_device(selector: str, cards: Sequence[Card]) -> str:
+    """One selector for all that mean the same device of a card that is plugged in now; otherwise as it is written."""
+    if not names_a_card(selector):
+        return selector
+    try:
+        card, device = find_card(selector, cards)
+    except DeviceError:
+        return selector
+    return card.selectors(device)[0]
+
+
 def _names(card: Card) -> set[str]:
     """All that a card answers to: a serial number may be left out."""
     names = set(card.selectors(0))

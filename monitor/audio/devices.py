@@ -83,6 +83,13 @@ def _describe(device: Mapping[str, Any], api: str, cards: Mapping[int, Card], na
     )
 
 
+def taken_devices(devices: Sequence[SoundDevice], cards: Sequence[Card]) -> tuple[tuple[str, str], ...]:
+    """Selector and card's name of what records but PortAudio leaves out: it does so where it cannot open a device."""
+    known = {device.selector for device in devices}
+    found = [(card.selectors(number)[0], card.card_id) for card in cards for number in card.captures]
+    return tuple((selector, name) for selector, name in found if selector not in known)
+
+
 def find_device(selector: str, devices: Sequence[SoundDevice], cards: Sequence[Card]) -> SoundDevice:
     """The one device that is meant.
 

@@ -1,4 +1,4 @@
-"""`monitor check` and `monitor devices`: what is configured, and what there is to listen with."""
+"""`monitor check`: what is configured."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import ConfigOption, JsonOption, config_path, configuration
+from monitor.cli.options import ConfigOption, config_path, configuration
 from monitor.errors import ConfigurationError
 
 
@@ -36,24 +36,3 @@ def check(
         loaded.mqtt_password()
     except ConfigurationError as error:  # it may well be readable by the service alone
         typer.echo(f"monitor: note: {error}", err=True)
-
-
-def devices(json: JsonOption = False) -> None:
-    """List the sound devices: what to write after `microphone:`, and how many channels each has."""
-    from monitor.audio.capture.process import list_devices
-    from monitor.cli.table import print_rows
-
-    rows = [
-        {
-            "microphone": device.selector,
-            "channels": device.channels,
-            "rate_hz": device.native_rate_hz,
-            "name": device.name,
-            "host_api": device.host_api,
-        }
-        for device in list_devices()
-    ]
-    if not rows and not json:
-        typer.echo("no sound device with an input was found", err=True)
-        raise typer.Exit(1)
-    print_rows(rows, "json" if json else "table")

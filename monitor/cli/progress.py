@@ -90,13 +90,18 @@ def clock(done_s: float, total_s: float) -> str:
 
 
 def meter(heard: Heard) -> str:
+    """``#######------|---  -31 dBFS``: the level as a bar, the peak as a stroke, and what was lost."""
+    lost = f"  {heard.lost_samples} samples lost" if heard.lost_samples else ""
+    return f"{level_bar(heard.rms_dbfs, heard.peak_dbfs)}{lost}"
+
+
+def level_bar(rms_dbfs: float, peak_dbfs: float) -> str:
     """``#######------|---  -31 dBFS``: the level as a bar, the peak as a stroke."""
 
     def cells(level_dbfs: float) -> int:
         share = 1.0 - level_dbfs / METER_FLOOR_DBFS
         return round(METER_CELLS * min(1.0, max(0.0, share))) if share == share else 0  # noqa: PLR0124  NaN
 
-    bar = list("#" * cells(heard.rms_dbfs) + "-" * (METER_CELLS - cells(heard.rms_dbfs)))
-    bar[min(METER_CELLS - 1, cells(heard.peak_dbfs))] = "|"
-    lost = f"  {heard.lost_samples} samples lost" if heard.lost_samples else ""
-    return f"{''.join(bar)} {heard.rms_dbfs:4.0f} dBFS{lost}"
+    bar = list("#" * cells(rms_dbfs) + "-" * (METER_CELLS - cells(rms_dbfs)))
+    bar[min(METER_CELLS - 1, cells(peak_dbfs))] = "|"
+    return f"{''.join(bar)} {rms_dbfs:4.0f} dBFS"

@@ -27,7 +27,8 @@ from monitor.publish.messages import Alarm, Event, Payload
 from monitor.publish.rows import Audited
 from monitor.service.book import AlarmBook, Key, News, name_of
 from monitor.service.machines import Watched
-from monitor.service.reports import Reporter, sentence
+from monitor.service.reports import Reporter
+from monitor.service.sentences import sentence
 
 _log = structlog.get_logger(__name__)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from monitor.audio.cards import read_cards, same_device
 from monitor.audio.microphone import MicrophoneSource as Microphone
 from monitor.audio.recording import RecordingSource as Playback
 from monitor.audio.recording_set import find_recordings
@@ -22,23 +23,25 @@ APART_S = 0.025
 
 
 def build_ears(config: Config) -> tuple[Ear, ...]:
-    """An ear per source; machines on one microphone share it.
+    """An ear per source; machines on one microphone share it, whichever selectors they name it by.
 
     Raises:
         RecordingError: a machine's recordings cannot be found.
         BadInputError: a simulated machine cannot have its fault.
     """
-    shared: dict[str, list[WindowSpec]] = {}
+    shared: dict[str, tuple[str, list[WindowSpec]]] = {}
+    cards = read_cards()
     ears: list[tuple[str, Source, Sequence[WindowSpec]]] = []
     for machine, settings in config.machines.items():
         source = settings.source
         channel = getattr(source, "channel", 1)
         spec = window_spec(config, machine, channel)
         if isinstance(source, MicrophoneSource):
-            shared.setdefault(source.microphone, []).append(spec)
+            _, specs = shared.setdefault(same_device(source.microphone, cards), (source.microphone, []))
+            specs.append(spec)
         else:
             ears.append((machine, _own_source(source), (spec,)))
-    for selector, specs in shared.items():
+    for selector, specs in shared.values():
         channels = 1 + max(spec.channel for spec in specs)
         ears.append((selector, Microphone(selector, channels), specs))
     return _apart(ears, config.hop_s)

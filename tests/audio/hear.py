@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import asdict
@@ -97,19 +96,6 @@ def errors(selector: str) -> object:
     ]
 
 
-def unplugged(selector: str, module: str) -> object:
-    """The microphone is pulled out, and put in again."""
-    source = opened(selector)
-    listen(source, 2)
-    subprocess.run(["pactl", "unload-module", module], check=True)
-    error, after_s = failure(source)
-    source.close()
-    away = said(source)
-    command = ["pactl", "load-module", "module-null-sink", f"sink_name={selector}", "rate=16000", "channels=1"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return {"error": error, "after_s": after_s, "away": away, "back": back(source)}
-
-
 def back(source: MicrophoneSource) -> int:
     """Samples that come after opening anew."""
     source.open(time.time())
@@ -132,23 +118,6 @@ def frozen(selector: str, server: str) -> object:
     return {"error": error, "after_s": after_s, "closed_s": closed_s, "back": back(source)}
 
 
-def process(selector: str, signal_name: str) -> object:
-    """The capture process is killed, or stands still."""
-    source = opened(selector)
-    while not listen(source, 0.5):
-        pass
-    assert source.pid is not None
-    os.kill(source.pid, signal.Signals[signal_name])
-    error, after_s = failure(source)
-    source.close()
-    try:
-        os.waitpid(-1, os.WNOHANG)
-        children = True
-    except ChildProcessError:  # neither alive nor a zombie
-        children = False
-    return {"error": error, "after_s": after_s, "children": children, "back": back(source)}
-
-
 def orphan(selector: str, signal_name: str) -> object:
     """Capture, send the capture process a signal, say its number and wait for the end."""
     source = opened(selector)
@@ -163,6 +132,6 @@ def orphan(selector: str, signal_name: str) -> object:
 
 if __name__ == "__main__":
     scenario, *arguments = sys.argv[1:]
-    scenarios = (devices, sound, errors, unplugged, frozen, process, orphan)
+    scenarios = (devices, sound, errors, frozen, orphan)
     chosen = {function.__name__: function for function in scenarios}[scenario]
     print(json.dumps(chosen(*arguments)))

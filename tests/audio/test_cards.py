@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.audio.cards import Card, find_card, read_cards
+from monitor.audio.cards import Card, find_card, read_cards, same_device
 from monitor.errors import DeviceError
 
 CONTROLLER = "devices/pci0000:00/0000:00:14.0"
@@ -152,6 +152,16 @@ def test_what_means_none_is_told_with_what_there_is(kernel: Kernel, selector: st
         find_card(selector, kernel.cards())
 
     assert str(caught.value) == f"no sound card is {selector!r}; there are 'usb-path:0000:00:14.0-1.4' (Device)"
+
+
+def test_all_selectors_of_one_device_are_known_to_mean_the_same(kernel: Kernel) -> None:
+    kernel.plug_usb(1, "Device", "usb1/1-1/1-1.4")
+    cards = kernel.cards()
+
+    assert {same_device(selector, cards) for selector in cards[0].selectors(0)} == {"usb-path:0000:00:14.0-1.4"}
+    assert same_device("card-id:Device,1", cards) == "usb-path:0000:00:14.0-1.4,1"
+    assert same_device("card-id:Gone", cards) == "card-id:Gone"
+    assert same_device("dsnoop", cards) == "dsnoop"
 
 
 def test_where_there_is_no_alsa_there_are_no_cards(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.audio.capture.portaudio import present_devices
 from monitor.audio.cards import Card
-from monitor.audio.devices import SoundDevice, describe_devices, find_device
+from monitor.audio.devices import SoundDevice, describe_devices, find_device, taken_devices
 from monitor.errors import DeviceError
 
 
@@ -119,6 +119,10 @@ def test_what_means_none_or_several_is_told_with_the_candidates(
 
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_card_that_portaudio_cannot_open_is_listed_as_taken(plant: tuple[SoundDevice, ...]) -> None:
+    assert taken_devices(plant, CARDS) == (("usb-path:0000:00:14.0-3", "Busy"),)
 
 
 def test_where_there_is_no_device_the_error_says_so() -> None:

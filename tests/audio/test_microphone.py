@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import psutil
 import pytest
 import soundfile
 
-from monitor.audio.block import Samples
 from monitor.audio.level import rms_dbfs
 from tests.virtual_microphone import VirtualMicrophones, virtual_microphones
 
@@ -49,13 +47,6 @@ def hear(running: VirtualMicrophones, scenario: str, *arguments: object) -> Any:
     return findings(begin(running, scenario, *arguments))
 
 
-def wait_for(path: Path) -> None:
-    end_s = time.monotonic() + LIMIT_S
-    while not path.exists() and time.monotonic() < end_s:
-        time.sleep(0.02)
-    assert path.exists()
-
-
 def test_virtual_microphones_are_listed_with_the_selector_to_paste(microphones: VirtualMicrophones) -> None:
     listed = {device["selector"]: device for device in hear(microphones, "devices")}
 
@@ -64,15 +55,12 @@ def test_virtual_microphones_are_listed_with_the_selector_to_paste(microphones: 
     assert listed["mic1"]["channels"] >= 1
 
 
-@pytest.mark.parametrize("rate_hz", [0, 48_000], ids=["native", "48 kHz"])
-def test_a_tone_that_is_played_is_heard_at_its_level(
-    microphones: VirtualMicrophones, tmp_path: Path, rate_hz: int
-) -> None:
+def test_a_tone_that_is_played_is_heard_at_its_level(microphones: VirtualMicrophones, tmp_path: Path) -> None:
     sine = (0.25 * np.sin(2 * np.pi * 1000 * np.arange(60 * 16_000) / 16_000)).astype(np.float32)
     soundfile.write(tmp_path / "tone.wav", sine, 16_000, subtype="FLOAT")
     player = microphones.start_playing("mic1", tmp_path / "tone.wav")
 
-    found = hear(microphones, "sound", "mic1", 1, rate_hz, 3, tmp_path / "ready", tmp_path / "heard.wav")
+    found = hear(microphones, "sound", "mic1", 1, 0, 3, tmp_path / "ready", tmp_path / "heard.wav")
 
     player.terminate()
     heard = soundfile.read(tmp_path / "heard.wav", dtype="float32")[0]
@@ -85,22 +73,6 @@ def test_a_tone_that_is_played_is_heard_at_its_level(
     assert found["worst_step_s"] < 1e-5
 
 
-def test_eight_channels_stay_apart_sample_for_sample(tmp_path: Path) -> None:
-    sound: Samples = np.random.default_rng(0).uniform(-0.3, 0.3, (2 * 16_000, 8)).astype(np.float32)
-    pcm = np.round(sound * 32768).astype("<i2")
-    with virtual_microphones(tmp_path, "array", channels=8) as running:
-        listening = begin(running, "sound", "array", 8, 16_000, 5, tmp_path / "ready", tmp_path / "heard.wav")
-        wait_for(tmp_path / "ready")
-        running.play_raw("array", pcm.tobytes())
-        found = findings(listening)
-
-    heard = np.round(soundfile.read(tmp_path / "heard.wav", dtype="float32")[0] * 32768).astype("<i2")
-    begin_at = int(np.flatnonzero(np.abs(heard).max(axis=1))[0]) + 1600  # the server may swallow the first few
-    (played,) = np.flatnonzero((pcm == heard[begin_at]).all(axis=1))
-    assert found["channels"] == 8
-    np.testing.assert_array_equal(heard[begin_at : begin_at + 16_000], pcm[played : played + 16_000])
-
-
 def test_what_cannot_be_opened_is_a_clear_error(microphones: VirtualMicrophones) -> None:
     unknown, several, channels, rate = hear(microphones, "errors", "mic1")
 
@@ -109,16 +81,6 @@ def test_what_cannot_be_opened_is_a_clear_error(microphones: VirtualMicrophones)
     assert channels.startswith("microphone mic1: channel 99 is needed, but the device has ")
     assert rate.startswith("microphone mic1: cannot be opened (")
     assert not any("\n" in line for line in (unknown, several, channels, rate))
-
-
-def test_a_microphone_that_is_pulled_out_fails_at_once_and_comes_back(tmp_path: Path) -> None:
-    with virtual_microphones(tmp_path, "mic3") as running:
-        found = hear(running, "unplugged", "mic3", running.module("mic3"))
-
-    assert found["error"] == "microphone mic3: the stream has ended (device unplugged?)"
-    assert found["after_s"] < 5
-    assert "mic3" in found["away"]
-    assert found["back"] > 0
 
 
 def test_a_frozen_device_fails_within_seconds_holds_nobody_and_comes_back(tmp_path: Path) -> None:
@@ -131,24 +93,6 @@ def test_a_frozen_device_fails_within_seconds_holds_nobody_and_comes_back(tmp_pa
     assert found["error"] == "microphone mic4: has delivered nothing for 5 s"
     assert found["after_s"] < 10
     assert found["closed_s"] < 2
-    assert found["back"] > 0
-
-
-@pytest.mark.parametrize(
-    ("signal_name", "error"),
-    [
-        ("SIGKILL", "microphone mic1: its capture process has ended (killed by SIGKILL)"),
-        ("SIGSTOP", "microphone mic1: its capture process stands still"),
-    ],
-)
-def test_a_capture_process_that_dies_or_stands_still_is_told_reaped_and_replaced(
-    microphones: VirtualMicrophones, signal_name: str, error: str
-) -> None:
-    found = hear(microphones, "process", "mic1", signal_name)
-
-    assert found["error"] == error
-    assert found["after_s"] < 10
-    assert found["children"] is False
     assert found["back"] > 0
 
 

@@ -22,7 +22,8 @@ from monitor.memcae.preset import Preset
 from tests.bench import faults
 from tests.bench.lab import real
 from tests.bench.lab.separation import FUSED, mean
-from tests.bench.lab.setup import DATA, chosen_preset, kept, parser, table, write
+from tests.bench.lab.setup import DATA, chosen_preset, kept, parser, write
+from tests.bench.lab.tables import table
 
 FORGETFUL = {"recall": "spectrum"}
 """View that asks a memory -> what it is without one."""

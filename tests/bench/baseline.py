@@ -70,12 +70,12 @@ def mel_filters(bands: int = MELS, n_fft: int = N_FFT, rate_hz: float = MODEL_RA
 
 
 def vectors(samples: NDArray[np.float32], filters: Tensor) -> Tensor:
-    """Log-mel frames of one clip, FRAMES stacked: [n] -> [V, FRAMES * MELS], decibels."""
+    """Log-mel frames of one clip, FRAMES stacked, in the filters' precision: [n] -> [V, FRAMES * MELS], decibels."""
     frames = torch.stft(
-        torch.from_numpy(np.ascontiguousarray(samples)).double(),
+        torch.from_numpy(np.ascontiguousarray(samples)).to(filters.dtype),
         N_FFT,
         HOP,
-        window=torch.hann_window(N_FFT, dtype=torch.float64),
+        window=torch.hann_window(N_FFT, dtype=filters.dtype),
         center=True,
         pad_mode="constant",
         return_complex=True,

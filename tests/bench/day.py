@@ -24,7 +24,8 @@ from monitor.detect.kinds import AlarmKind
 from monitor.memcae.preset import Preset
 from tests.bench.lab import series
 from tests.bench.lab.machine import NOW_S, WINDOW_S, Listening, Machine, Recordings
-from tests.bench.lab.setup import chosen_preset, kept, parser, table, write
+from tests.bench.lab.setup import chosen_preset, kept, parser, write
+from tests.bench.lab.tables import table
 from tests.bench.lab.trained import Trained, raised, train
 
 KINDS = ("fan", "gearbox", "pump")

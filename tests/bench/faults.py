@@ -25,7 +25,8 @@ from monitor.memcae.preset import Preset
 from monitor.memcae.score import Score
 from tests.bench.lab.machine import NOW_S, Listening, Machine, Recordings, windows
 from tests.bench.lab.separation import FUSED, Sides, column, mean
-from tests.bench.lab.setup import chosen_preset, kept, parser, table, write
+from tests.bench.lab.setup import chosen_preset, kept, parser, write
+from tests.bench.lab.tables import table
 from tests.bench.lab.trained import Trained, train
 
 SNRS_DB = (-6.0, 0.0, 6.0)

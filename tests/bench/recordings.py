@@ -22,7 +22,8 @@ from monitor.memcae.preset import Preset
 from monitor.memcae.score import Score
 from tests.bench.lab import real
 from tests.bench.lab.separation import FUSED, Sides, column, mean
-from tests.bench.lab.setup import DATA, chosen_preset, parser, table, write
+from tests.bench.lab.setup import DATA, chosen_preset, parser, write
+from tests.bench.lab.tables import table
 from tests.bench.lab.trained import Trained, raised, train_files
 
 WANTED_AUC = 0.95

@@ -15,7 +15,8 @@ import pytest
 
 from monitor.errors import BadInputError, MonitorError
 from monitor.publish.encoding import Utc
-from monitor.publish.outbox import Outbox, OutboxLimits
+from monitor.publish.outbox import Outbox
+from monitor.publish.overflow import OutboxLimits
 from monitor.publish.rows import Row
 from tests.publish.samples import alarm, event
 

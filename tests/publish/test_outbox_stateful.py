@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from monitor.publish.encoding import Utc
-from monitor.publish.outbox import Outbox, OutboxLimits
+from monitor.publish.outbox import Outbox
+from monitor.publish.overflow import OutboxLimits
 from tests.publish.samples import T, alarm, event
 
 WINDOW = 8  # unacknowledged at a time, as the publisher has it

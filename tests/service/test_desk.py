@@ -14,7 +14,7 @@ import pytest
 
 from monitor.detect.alarm import AlarmEvent
 from monitor.detect.alarm_state import AlarmLevel, AlarmState
-from monitor.detect.kinds import AlarmKind
+from monitor.detect.kinds import MACHINE_KINDS, AlarmKind
 from monitor.detect.life import SuppressedBy
 from monitor.publish.commands import Response
 from monitor.publish.encoding import to_json
@@ -39,11 +39,7 @@ class Plant:
     def __init__(self, folder: Path) -> None:
         self.now_s = T
         self.path = folder / "state.db"
-        self.conditions = {
-            (machine, kind): AlarmState(machine, kind)
-            for machine in MACHINES
-            for kind in (AlarmKind.ANOMALY, AlarmKind.DRIFT)
-        }
+        self.conditions = {(machine, kind): AlarmState(machine, kind) for machine in MACHINES for kind in MACHINE_KINDS}
         self.events: list[Event] = []
         self.alarms: dict[tuple[str | None, AlarmKind], Alarm] = {}
         self.sent: list[Payload] = []

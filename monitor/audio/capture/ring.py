@@ -111,10 +111,10 @@ class Writer:
         self._frame_bytes = 0
         self._fence = Fence()
 
-    def begin(self, rate_hz: int, channels: int) -> int:
-        """Make room for the device's blocks; gives the samples per channel of one."""
+    def begin(self, rate_hz: int, channels: int, queue_s: float = QUEUE_S) -> int:
+        """Make room for so much of the device's sound; gives the samples per channel of a block."""
         block = round(rate_hz * BLOCK_S)
-        self._slots = round(QUEUE_S / BLOCK_S)
+        self._slots = round(queue_s / BLOCK_S)
         self._slot_bytes = slot_bytes(block, channels)
         self._frame_bytes = channels * SAMPLE
         size = HEADER + self._slots * self._slot_bytes

@@ -40,7 +40,9 @@ class Observation:
     def target(self) -> Tensor:
         """[B, F, T], the spectrogram in the preset's scale, standardised: what the network sees and must bring back."""
         seen = scaled(self.power, self.spec)
-        return self.network.standardise(self.network.forgive(seen) if self.network.spec.forgiven_db else seen)
+        if self.network.spec.forgiven_db:
+            seen = self.network.forgive(seen, self.spec.bin_hz)
+        return self.network.standardise(seen)
 
     @cached_property
     def layers(self) -> tuple[Tensor, ...]:

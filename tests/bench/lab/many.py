@@ -7,26 +7,21 @@ others', so that nothing can be shared between machines that could not be in a r
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from monitor.detect.calibration import Calibration
 from monitor.memcae import artifact
-from monitor.memcae.model import MachineModel, from_tensors
 from monitor.memcae.preset import Preset
 from tests.bench.lab.machine import NOW_S, Machine, Recordings
 from tests.bench.lab.trained import train
+from tests.bench.lab.untrained import perturbed
 
 INDIVIDUALS = tuple(Machine(kind, seed) for seed in (1, 2, 3, 4) for kind in ("fan", "pump"))
-"""Every machine has the sound and, but for `PERTURBED`, the model of one of these in turn."""
+"""Every machine has the sound and, but for small changes of its weights, the model of one of these in turn."""
 RECORDED = Recordings(count=10, seconds=60)
 """Ten minutes of each."""
-PERTURBED = 1e-4
-"""Relative change of every weight from machine to machine: other numbers to load and multiply, the same verdicts."""
 RESTLESS = 10
 """Every so-manieth machine has its levels in the midst of its normal scores, so that it raises and clears alarms."""
 
@@ -48,28 +43,9 @@ def individual(place: int) -> Machine:
     return INDIVIDUALS[place % len(INDIVIDUALS)]
 
 
-def models(preset: Preset, kept: Path, count: int) -> list[MachineModel]:
-    """So many different models, not stored."""
-    originals = [train(each, preset, RECORDED, kept) for each in INDIVIDUALS[:count]]
-    stored = [each.fleet.models[each.name] for each in originals]
-    return [perturbed(stored[place % len(stored)], machine_name(place), place) for place in range(count)]
-
-
 def machine_name(place: int) -> str:
     """The id of the machine at ``place``."""
     return f"{individual(place).name}-{place:04d}"
-
-
-def perturbed(model: MachineModel, machine: str, seed: int) -> MachineModel:
-    """The model with every number of the network and the views moved by about ``PERTURBED`` of itself."""
-    rng = torch.Generator().manual_seed(seed)
-    tensors = {
-        name: tensor * (1 + PERTURBED * torch.randn(tensor.shape, generator=rng, dtype=tensor.dtype))
-        if tensor.is_floating_point()
-        else tensor
-        for name, tensor in model.tensors().items()
-    }
-    return from_tensors(machine, "", model.preset, model.window_s, tensors)
 
 
 def build(preset: Preset, kept: Path, count: int) -> Plant:
@@ -107,9 +83,3 @@ def _settings(place: int) -> dict[str, Any]:
     if place % RESTLESS == 0:
         settings["alarm"] = {"raise": "1 of 1", "clear_after_s": 1}
     return settings
-
-
-def bytes_of(models: Sequence[MachineModel]) -> float:
-    """Mean size of the models' tensors, bytes."""
-    sizes = [sum(each.numel() * each.element_size() for each in model.tensors().values()) for model in models]
-    return sum(sizes) / len(sizes)

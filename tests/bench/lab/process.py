@@ -26,3 +26,8 @@ def usage(pid: int) -> Usage:
     ticks = int(fields[11]) + int(fields[12])  # utime and stime, proc(5); counted after the name's bracket
     resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return Usage(time.monotonic(), ticks / os.sysconf("SC_CLK_TCK"), resident)
+
+
+def usage_here() -> Usage:
+    """Of this process."""
+    return usage(os.getpid())

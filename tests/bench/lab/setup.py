@@ -1,4 +1,4 @@
-"""What all benches have in common on the command line: where results go, which preset, and tables."""
+"""What all benches have in common on the command line: where results go, and which preset."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import argparse
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,12 +52,6 @@ def kept(out: Path, preset: Preset, *more: object) -> Path:
     parts = [code_digest(), own, presets.to_dict(preset), [repr(each) for each in more]]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return out / "kept" / f"{preset.name}-{digest[:12]}"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def write(out: Path, name: str, text: str, values: object) -> None:

@@ -1,0 +1,202 @@
+"""How fast it is: every figure in one command, written to tests/bench/RESULTS.md and results.json.
+
+`python tests/bench/speed.py [--parts fleet,start,training,plant] [--quick] [--device cpu] [--results DIR]`
+
+The part `fleet` alone needs nothing but torch and numpy: `make bench GPU=1` runs it with the system's python3 on a GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # `make bench` runs this file by its path
+
+from monitor.memcae.fleet import choose_device
+from monitor.memcae.preset import DEFAULT, PAPER, Preset
+from tests.bench.lab import results, throughput, untrained
+from tests.bench.lab.process import usage_here
+from tests.bench.lab.results import number, speeds_table
+
+ROOT = Path(__file__).parents[2]
+COUNTS = (1, 10, 100, 1000)
+GPU_COUNTS = (1000,)
+PLANTS = (10, 100, 400)
+PLANT_MINUTES = 2.0
+SMALL = replace(PAPER, name="small", network=replace(PAPER.network, widths=(4,), slot_size=8, slots=16))
+"""For a quick run."""
+CLIP_S = 10.0
+LEARNT_S = 300
+"""Sound that is learnt to measure how long that takes: five minutes."""
+
+
+def fleet(given: argparse.Namespace) -> None:
+    """Windows a second against the number of machines, by preset."""
+    device = choose_device(given.device)
+    cuda = device.type == "cuda"
+    peak = throughput.limits(device)
+    effort = throughput.QUICK if given.quick else throughput.Effort()
+    baseline = 0.0 if cuda else baseline_per_s(effort.least_s)
+    presets: tuple[Preset, ...] = (SMALL,) if given.quick else (DEFAULT, PAPER)
+    counts = (1, 2) if given.quick else GPU_COUNTS if cuda else COUNTS
+    speeds = []
+    for preset in presets:
+        for speed in throughput.measure(preset, counts, device, lambda: usage_here().resident, effort):
+            speeds.append(asdict(speed))
+            print(f"{speed.preset}, {speed.machines} machines: {speed.per_s:.1f} windows/s", file=sys.stderr)
+    resident = (
+        [throughput.resident(each, counts[-1], device, effort) for each in presets] if cuda or given.quick else []
+    )
+    drain = counts[-1] if cuda else throughput.DRAIN_CPU
+    text = [speeds_table(speeds, baseline, peak.gflops), _made(speeds, drain), _limited(peak, baseline)]
+    text += [_from_device(each, peak) for each in resident]
+    text += _grown(speeds)
+    values = {
+        "speeds": speeds,
+        "limits": asdict(peak),
+        "baseline_per_s": baseline,
+        "resident": [asdict(each) for each in resident],
+    }
+    heading = "Scoring on a GPU" if cuda else "Scoring on the CPU"
+    _keep(given, "gpu" if cuda else "fleet", device, {heading: "\n\n".join(text)}, values)
+
+
+def _made(speeds: Sequence[Mapping[str, Any]], drain: int) -> str:
+    sizes = {each["preset"]: each["model_mb"] for each in speeds}
+    told = ", ".join(f"{name} {size:.2f} MB" for name, size in sizes.items())
+    return (
+        f"From samples in the host's memory to records of scores, up to {drain} windows at once; every machine has a "
+        f"model of its own ({told}). Machines in real time: at a hop of 10 s."
+    )
+
+
+def _limited(peak: throughput.Limits, baseline: float) -> str:
+    size = throughput.PRODUCT
+    told = f"In the same run: a product of {size} x {size} matrices {number(peak.gflops)} GFLOP/s, a copy in memory "
+    told += f"{number(peak.gbytes)} GB/s"
+    return told + (f", the challenge baseline's scoring path {number(baseline)} windows/s." if baseline else ".")
+
+
+def _from_device(found: throughput.Resident, peak: throughput.Limits) -> str:
+    return (
+        f"`{found.preset}` from samples in the device's memory to scores, {found.machines} different models: "
+        f"{number(found.per_s)} windows/s; {found.gflops / peak.gflops:.0%} of the product's peak, "
+        f"{found.gbytes / peak.gbytes:.0%} of the copy's bandwidth, were models and samples read but once."
+    )
+
+
+def _grown(speeds: Sequence[Mapping[str, Any]]) -> list[str]:
+    grown = {each["preset"]: each["resident_mb"] for each in speeds if each["resident_mb"] > 0}
+    told = ", ".join(f"{name} {value:.1f} MB" for name, value in grown.items())
+    return [f"Resident memory per machine, model and all: {told}."] if grown else []
+
+
+def baseline_per_s(least_s: float) -> float:
+    """Clips of 10 s a second through the challenge baseline's scoring path, its transform in single precision.
+
+    Log-mel frames and the autoencoder's mean squared error, one clip at a time as its own code does; 0 where there is
+    nothing but torch and numpy.
+    """
+    try:
+        from tests.bench import baseline  # needs scipy for its thresholds, though nobody asks for them here
+    except ImportError:
+        return 0.0
+
+    sounds = untrained.noise(DEFAULT, 8, seed=3).numpy()
+    filters, network = baseline.mel_filters().float(), baseline.network().eval()
+
+    def once(place: int) -> None:
+        with torch.inference_mode():
+            clip = baseline.vectors(sounds[place % len(sounds)], filters)
+            float(torch.nn.functional.mse_loss(network(clip), clip))
+
+    once(0)
+    began_s, done = time.perf_counter(), 0
+    while (took_s := time.perf_counter() - began_s) < least_s:
+        once(done)
+        done += 1
+    return done / took_s
+
+
+def start(given: argparse.Namespace) -> None:
+    """From the start to READY=1."""
+    from tests.bench import start as starting
+
+    found = starting.started((1,) if given.quick else (1, 100), 1 if given.quick else 3, given.out)
+    body = starting.report(found)
+    _keep(given, "start", None, {"Start": body}, [asdict(each) for each in found])
+
+
+def training(given: argparse.Namespace) -> None:
+    """Seconds of training per minute of sound."""
+    from tests.bench.lab.machine import Machine, Recordings, record
+    from tests.bench.lab.setup import quickly
+    from tests.bench.lab.trained import train_files
+
+    preset = quickly(DEFAULT) if given.quick else DEFAULT
+    recordings = Recordings(4, 30) if given.quick else Recordings(LEARNT_S // 30, 30)
+    with tempfile.TemporaryDirectory() as scratch:
+        machine = Machine("fan", 1)
+        files = record(Path(scratch) / "recordings", machine, recordings)
+        began_s = time.perf_counter()
+        train_files(machine.name, files, preset, (CLIP_S, CLIP_S), Path(scratch))
+        took_s = time.perf_counter() - began_s
+    minutes = recordings.count * recordings.seconds / 60
+    body = (
+        f"`{preset.name}`, {minutes:g} minutes of sound: {took_s:.0f} s, {took_s / minutes:.1f} s a minute, with the "
+    )
+    body += "calibration. Steps are bounded, so that an hour of sound does not take twelve times as long."
+    _keep(given, "training", None, {"Training": body}, {"minutes": minutes, "seconds": took_s})
+
+
+def plant(given: argparse.Namespace) -> None:
+    """The daemon with many machines in real time."""
+    from tests.bench import plant as plants
+
+    runs = plants.runs((2,) if given.quick else PLANTS, 0.2 if given.quick else PLANT_MINUTES, 20.0, given.out)
+    body = f"{plants.report(runs)}\n\n{plants.NOTE}"
+    _keep(given, "plant", None, {"A plant in real time": body}, [asdict(each) for each in runs])
+
+
+PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
+    "fleet": fleet,
+    "start": start,
+    "training": training,
+    "plant": plant,
+}
+
+
+def _keep(
+    given: argparse.Namespace, part: str, device: torch.device | None, tables: Mapping[str, str], values: object
+) -> None:
+    command = "make bench GPU=1" if part == "gpu" else f"python tests/bench/speed.py --parts {part}"
+    results.keep(given.results, part, command, results.here(device), tables, values)
+    for heading, body in tables.items():
+        print(f"## {heading}\n\n{body}\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = argparse.ArgumentParser(description="How fast it is.")
+    options.add_argument("--parts", default=",".join(PARTS), help="separated by commas (default: all)")
+    options.add_argument("--device", default="cpu", help="of the part fleet: cpu, cuda, auto (default cpu)")
+    options.add_argument("--quick", action="store_true", help="a small part of each, to see that it runs")
+    options.add_argument("--out", type=Path, default=ROOT / "build" / "bench", help="keeps models for next time")
+    options.add_argument("--results", type=Path, help="where results go (default tests/bench; quick ones to --out)")
+    given: Any = options.parse_args(arguments)
+    given.results = given.results or (given.out / "quick" if given.quick else ROOT / "tests" / "bench")
+    for name in given.parts.split(","):
+        print(f"== {name}", file=sys.stderr)
+        PARTS[name](given)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
