@@ -39,6 +39,9 @@ READY_S = 300.0
 """Longest wait for the first window of every machine."""
 SAMPLE_S = 5.0
 """How often memory and processor time are looked at."""
+ARRIVES_S = 5.0
+"""Windows that ended so shortly before the daemon was stopped are not counted: they may not have been told of."""
+QUICK_MINUTES = 0.4
 NOTE = """The daemon as a process, a real mosquitto and a subscriber on the same cores; windows of 10 s, hop 10 s, each
 machine with a model of its own. Times are from the end of a window's sound: `score` until the subscriber has the score
 (QoS 0), `event` until the node has the PUBACK of an event (QoS 1) that the window led to. Every tenth machine has its
@@ -131,7 +134,7 @@ def _run(
     began_s, ended_s = between
     scores = [each for each in messages if each.topic.endswith("/score")]
     told = [(utc_s(each.json["end"]), each) for each in scores]
-    inside = [(end_s, each) for end_s, each in told if began_s <= end_s < ended_s - WINDOW_S]
+    inside = [(end_s, each) for end_s, each in told if began_s <= end_s < ended_s - ARRIVES_S]
     events = [each.json for each in messages if each.topic.endswith("/event")]
     delays = [
         acknowledged[event["seq"]] - end_s
@@ -211,7 +214,7 @@ def main() -> int:
     options.add_argument("--settle", type=float, default=20.0, help="seconds before (default 20)")
     given = options.parse_args()
     counts = [2] if given.quick else [int(each) for each in given.machines.split(",")]
-    found = runs(counts, 0.2 if given.quick else given.minutes, given.settle, given.out, given.preset)
+    found = runs(counts, QUICK_MINUTES if given.quick else given.minutes, given.settle, given.out, given.preset)
     write(given.out, "plant", f"{report(found)}\n\n{NOTE}", [asdict(each) for each in found])
     return 0
 

@@ -161,7 +161,8 @@ def plant(given: argparse.Namespace) -> None:
     """The daemon with many machines in real time."""
     from tests.bench import plant as plants
 
-    runs = plants.runs((2,) if given.quick else PLANTS, 0.2 if given.quick else PLANT_MINUTES, 20.0, given.out)
+    counts, minutes = ((2,), plants.QUICK_MINUTES) if given.quick else (PLANTS, PLANT_MINUTES)
+    runs = plants.runs(counts, minutes, 20.0, given.out)
     body = f"{plants.report(runs)}\n\n{plants.NOTE}"
     _keep(given, "plant", None, {"A plant in real time": body}, [asdict(each) for each in runs])
 

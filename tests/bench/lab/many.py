@@ -51,7 +51,7 @@ def machine_name(place: int) -> str:
 def build(preset: Preset, kept: Path, count: int) -> Plant:
     """A state directory in ``kept`` with at least ``count`` machines, each with model and calibration."""
     state_dir = kept / "plant"
-    originals = [train(each, preset, RECORDED, kept) for each in INDIVIDUALS]
+    originals = [train(each, preset, RECORDED, kept) for each in INDIVIDUALS[:count]]
     names = tuple(machine_name(place) for place in range(count))
     for place, name in enumerate(names):
         if (state_dir / "models" / name / artifact.CURRENT).exists():
