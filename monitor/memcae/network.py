@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from monitor.memcae import forgiveness
 from monitor.memcae.memory import Memory
 from monitor.memcae.preset import NetworkSpec
 from monitor.memcae.spectrogram import DB_PER_NEPER
@@ -56,13 +57,14 @@ class MemCAE(nn.Module):
         """[B, F, T] spectrogram in units of each bin's deviation about its mean."""
         return (seen - self.centre[:, None]) / self.spread[:, None]
 
-    def forgive(self, seen: Tensor) -> Tensor:
-        """[B, F, T] logarithmic spectrogram, each window brought to the training set's mean level, within bounds.
+    def forgive(self, seen: Tensor, bin_hz: float) -> Tensor:
+        """[B, F, T] logarithmic spectrogram, each window brought to the mean level and tilt of training, within bounds.
 
         For scoring alone: an encoder that is trained on levelled crops tells less (measured, 1 % AUC).
         """
-        bound = self.spec.forgiven_db / DB_PER_NEPER
-        return seen - (seen - self.centre[:, None]).mean(dim=(1, 2), keepdim=True).clamp(-bound, bound)
+        excess = seen.mean(dim=2) - self.centre
+        octave = forgiveness.octaves(0.0, self.bins, bin_hz)
+        return seen - forgiveness.change(excess, octave, self.spec.forgiven_db / DB_PER_NEPER)[:, :, None]
 
     def layers(self, target: Tensor) -> tuple[Tensor, ...]:
         """Every layer of the encoder: standardised [B, F, T] -> [B, C, F', T'] each, F' and T' halved by each layer.
@@ -103,6 +105,10 @@ class MemCAE(nn.Module):
             raise RuntimeError("the network has no decoder (its spec says so)")
         full: Tensor = self.decoder(recalled)
         return full[:, 0, : target.shape[1], : target.shape[2]]
+
+    def mean_decoded(self, recalled: Tensor, target: Tensor) -> Tensor:
+        """The time average of what `decode` gives: [B, C, F', T'] -> [B, F]."""
+        return self.decode(recalled, target).mean(dim=2)
 
     def reconstruct(self, target: Tensor, latent: Tensor) -> tuple[Tensor, Tensor | None]:
         """The reconstruction of a standardised [B, F, T] from its latent, and the memory's weights [positions, N].

@@ -74,8 +74,8 @@ class NetworkSpec:
     asked_bands: int = 0
     """Bands that a head on the encoder tells raised from lowered (the training's second task); 0 is no head."""
     forgiven_db: float = 0.0
-    """A window that is louder or quieter as a whole by up to this is brought to the mean level of the training set;
-    only for the logarithmic scale."""
+    """A window that is louder or quieter as a whole by up to this is brought to the mean level of the training set, and
+    in proportion a brighter or darker one (`monitor.memcae.forgiveness`); only for the logarithmic scale."""
     shrinkage: float = 0.0
     """Weights below this multiple of 1/N are set to 0 and the rest scaled up again (MemAE section 3.3); 0 is none."""
 

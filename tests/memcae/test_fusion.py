@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from monitor.memcae.fusion import PRIOR_SPREAD, PRIOR_WINDOWS, SOLO, Reference, Role, fuse, reference, values
+from monitor.memcae.fusion import DOUBT, PRIOR_SPREAD, PRIOR_WINDOWS, SOLO, Reference, Role, fuse, reference, values
 
 ROLES = (Role.ANCHOR, Role.PARTNER, Role.WITNESS)
 
@@ -28,6 +28,11 @@ def test_the_view_that_says_most_speaks_by_its_role(
     anchor: float, partner: float, witness: float, expected: float
 ) -> None:
     assert _fused(anchor, partner, witness) == pytest.approx(expected)
+
+
+def test_a_doubted_view_speaks_only_when_very_far_out() -> None:
+    roles = (Role.ANCHOR, Role.DOUBTED)
+    assert fuse(torch.tensor([[1.0, 4.5], [1.0, 20.0]]), roles, "anchored").tolist() == [1.0, 20.0 - DOUBT]
 
 
 def test_views_that_see_nothing_do_not_drown_the_anchor() -> None:

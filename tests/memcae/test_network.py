@@ -7,12 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.memcae import forgiveness
 from monitor.memcae.network import padding
 from monitor.memcae.preset import DEFAULT, PAPER
 from monitor.memcae.spectrogram import DB_PER_NEPER
 from tests.memcae.small import SMALL, SMALL_PAPER, network_of
 
 NETWORK = network_of(SMALL_PAPER)
+BIN_HZ = DEFAULT.spectrogram.bin_hz
 
 
 @given(length=st.integers(1, 5000), layers=st.integers(1, 5))
@@ -95,11 +97,14 @@ def test_the_papers_network_has_the_papers_sizes() -> None:
     assert DEFAULT.network.channels == (16, 32, 64)
 
 
-def test_a_change_of_level_within_the_bound_is_forgiven_and_no_more() -> None:
+@pytest.mark.parametrize(("level", "tilt"), [(3.0, 0.0), (-3.0, 0.0), (0.0, 0.5), (2.0, -0.4)])
+def test_a_change_of_level_and_tilt_within_the_bounds_is_forgiven_and_no_more(level: float, tilt: float) -> None:
     network = network_of(replace(SMALL, network=replace(SMALL.network, forgiven_db=3.0)))
-    network.set_statistics(torch.full((257,), -2.0), torch.ones(257))
-    seen = torch.randn(2, 257, 20, generator=torch.Generator().manual_seed(0)) - 2.0
-    seen = seen - seen.mean(dim=(1, 2), keepdim=True) - 2.0
-    three, six = 3.0 / DB_PER_NEPER, 6.0 / DB_PER_NEPER
-    torch.testing.assert_close(network.forgive(seen + three), network.forgive(seen))
-    torch.testing.assert_close(network.forgive(seen + six), network.forgive(seen) + three)
+    network.set_statistics(torch.linspace(-1.0, -3.0, 257), torch.ones(257))
+    noise = torch.randn(2, 257, 20, generator=torch.Generator().manual_seed(0))
+    seen = network.forgive(network.centre[:, None] + noise, BIN_HZ)
+    change = (level + tilt * forgiveness.octaves(0.0, 257, BIN_HZ).float())[:, None] / DB_PER_NEPER
+    torch.testing.assert_close(network.forgive(seen + change, BIN_HZ), seen, rtol=0, atol=1e-4)
+    beyond = forgiveness.octaves(0.0, 257, BIN_HZ).float()[:, None] * 0.5 + 3.0
+    far = network.forgive(seen + 2 * beyond / DB_PER_NEPER, BIN_HZ)
+    torch.testing.assert_close(far, seen + beyond / DB_PER_NEPER, rtol=0, atol=1e-4)

@@ -100,14 +100,14 @@ def _standard_covariance(
     return np.asarray(ledoit_wolf(torch.from_numpy(z), [1] * len(z)).covariance().numpy() + LEAST_VARIANCE * np.eye(9))
 
 
-def test_what_passes_in_a_quarter_of_the_window_counts_a_fifth_of_what_stays() -> None:
+def test_what_passes_in_a_quarter_of_the_window_is_not_heard_and_what_stays_is() -> None:
     view = VIEWS["spectrum"]
     fitted = _fit(view, noise(40, 4.0))
     steady, passing = noise(1, 4.0, seed=9), noise(1, 4.0, seed=9)
     passing[:, :16_000] *= 10  # 20 dB louder for a quarter of the window
     normal = _distance(view, fitted, noise(20, 4.0, seed=5)).max()
-    assert _distance(view, fitted, passing) < 4 * normal
-    assert _distance(view, fitted, 10 * steady) > 20 * normal
+    assert _distance(view, fitted, passing) < normal
+    assert _distance(view, fitted, 10 * steady) > 3 * normal
 
 
 def test_the_spectrum_hears_a_band_that_grows_by_two_decibels() -> None:
@@ -161,7 +161,7 @@ def _memory(fitted: dict[str, Tensor], described: Tensor) -> Tensor:
     """The recall view by plain loops: equations 4 and 3 for one query after the other."""
     slots, distances = fitted["slots"], []
     for row in described:
-        z = (spectrum.forgive(row[None], fitted["level"])[0] - fitted["centre"]) @ fitted["axes"]
+        z = (spectrum.forgive(row[None], fitted["normal"])[0] - fitted["centre"]) @ fitted["axes"]
         cosines = [float(z @ m / (z.norm() * m.norm())) for m in slots]
         weights = [math.exp(recall.SHARPNESS * cosine) for cosine in cosines]
         recalled = sum((w * m for w, m in zip(weights, slots, strict=True)), torch.zeros_like(z)) / sum(weights)
@@ -183,4 +183,22 @@ def test_a_whole_sound_that_is_3_db_louder_is_forgiven_and_6_db_are_not(name: st
     samples = noise(1, 2.0, seed=2)
     as_it_is, louder, loud = (float(_distance(view, fitted, samples * 10 ** (db / 20))) for db in (0.0, 2.9, 6.0))
     assert louder == pytest.approx(as_it_is, rel=0.05)
-    assert loud > 2 * as_it_is
+    assert loud > 1.4 * as_it_is
+
+
+def _brighter(samples: Tensor, per_octave_db: float) -> Tensor:
+    """The sound with so much more level for each octave above 1 kHz."""
+    octave = (torch.fft.rfftfreq(samples.shape[1], 1 / 16_000).clamp_min(62.5) / 1000).log2()
+    brighter: Tensor = torch.fft.irfft(torch.fft.rfft(samples) * 10 ** (per_octave_db * octave / 20))
+    return brighter
+
+
+@pytest.mark.parametrize("name", ["recall", "spectrum"])
+def test_a_tilt_of_half_a_decibel_an_octave_is_forgiven_and_a_peak_of_as_much_power_is_not(name: str) -> None:
+    view = VIEWS[name]
+    fitted = _fit(view, noise(12, 2.0, seed=1))
+    samples = noise(1, 2.0, seed=2)
+    as_it_is, brighter, far = (float(_distance(view, fitted, _brighter(samples, db))) for db in (0.0, 0.45, 3.0))
+    assert brighter == pytest.approx(as_it_is, rel=0.05)
+    assert far > 1.15 * as_it_is
+    assert float(_distance(view, fitted, _louder_band(samples, 2000, 2500, 2.0))) > 1.5 * as_it_is

@@ -20,7 +20,7 @@ NEGLIGIBLE = 1e-6
 """Directions that carry less than this share of the strongest are left out; a change is smooth, so most do."""
 
 
-def fit(recordings: Sequence[Tensor], change: Tensor) -> Mapping[str, Tensor]:
+def fit(recordings: Sequence[Tensor], change: Tensor, doubt: Tensor | None = None) -> Mapping[str, Tensor]:
     """The axes along which a change shows against normal spread.
 
     A fault moves neighbouring values together, so the distance is not the Mahalanobis distance, which looks for a
@@ -30,6 +30,7 @@ def fit(recordings: Sequence[Tensor], change: Tensor) -> Mapping[str, Tensor]:
     Args:
         recordings: the normal vectors of each recording, [n, d], double precision.
         change: A, [d, d], in the units of the vectors.
+        doubt: what normal vectors may vary by beyond what the recordings show, [d, d], likewise; None is nothing.
     """
     described = torch.cat(list(recordings))
     centre = described.mean(dim=0)
@@ -38,7 +39,10 @@ def fit(recordings: Sequence[Tensor], change: Tensor) -> Mapping[str, Tensor]:
     scale = deviation.clamp_min(float(LEAST_SCALE * deviation.median()) + tiny)
     normal = ledoit_wolf((described - centre) / scale, [len(each) for each in recordings]).covariance()
     normal.diagonal().add_(LEAST_VARIANCE)
-    changed = normal + change.to(normal) / torch.outer(scale, scale)
+    units = torch.outer(scale, scale)
+    if doubt is not None:
+        normal += doubt.to(normal) / units
+    changed = normal + change.to(normal) / units
     strength, directions = torch.linalg.eigh(torch.linalg.inv(normal) - torch.linalg.inv(changed))
     kept = strength > NEGLIGIBLE * strength.max()
     return {"centre": centre, "axes": directions[:, kept] * strength[kept].sqrt() / scale[:, None]}

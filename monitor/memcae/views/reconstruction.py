@@ -30,4 +30,4 @@ def distance(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
     return (described * fitted["weight"]).mean(dim=1)
 
 
-RECONSTRUCTION = View("reconstruction", Role.WITNESS, describe, fit, ("weight",), distance, network=True)
+RECONSTRUCTION = View("reconstruction", Role.DOUBTED, describe, fit, ("weight",), distance, network=True)

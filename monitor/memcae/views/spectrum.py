@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from monitor.memcae import forgiveness
 from monitor.memcae.fusion import Role
 from monitor.memcae.views import contrast
 from monitor.memcae.views.observation import Observation
@@ -22,8 +23,12 @@ CHANGE_DB = 1.0
 """A change of level worth noticing, decibels; measured alike from 0.5 to 10."""
 
 FORGIVEN_DB = 3.0
-"""A window that is louder or quieter as a whole by up to this counts as loud as normal: load, season and a moved
-microphone do that. Measured: pAUC of the two toy cars gains 2.4 and 0.0 % over none, 0.5 and 0.3 % over no bound."""
+"""A window that is louder or quieter as a whole by up to this, or brighter or darker in proportion, counts as normal.
+Measured: pAUC of the two toy cars gains 2.4 and 0.0 % over none, 0.5 and 0.3 % over no bound."""
+
+DOUBT_DB = 0.2
+"""Deviation of what lies beyond it: 3 dB more are then fifteen deviations and are heard, 0.1 dB is not. Measured: 0
+makes a drift that just reaches the bound an alarm, 0.1 to 0.3 tell apart alike, 1 costs the motor up to 5 % AUC."""
 
 REACH_BINS = 8.0
 """How far along the frequency axis a change is alike, 250 Hz: faults move resonances and noise floors, not single bins.
@@ -38,20 +43,26 @@ def describe(seen: Observation) -> Tensor:
 
 def fit(recordings: Sequence[Tensor]) -> Mapping[str, Tensor]:
     """What is normal for the levels of each recording's windows, [n, d]."""
-    level = torch.cat(list(recordings)).mean()
-    levelled = [forgive(each, level) for each in recordings]
-    learnt = contrast.fit(levelled, CHANGE_DB**2 * contrast.alike(recordings[0].shape[1], REACH_BINS))
-    return {**learnt, "level": level}
+    normal = torch.cat(list(recordings)).mean(dim=0)
+    levelled = [forgive(each, normal) for each in recordings]
+    bins = len(normal)
+    doubt = forgiveness.doubt(octaves(bins), DOUBT_DB)
+    return {**contrast.fit(levelled, CHANGE_DB**2 * contrast.alike(bins, REACH_BINS), doubt), "normal": normal}
 
 
-def forgive(described: Tensor, level: Tensor) -> Tensor:
-    """[B, d] levels, each window's mean brought to ``level``, by at most FORGIVEN_DB."""
-    return described - (described.mean(dim=1, keepdim=True) - level).clamp(-FORGIVEN_DB, FORGIVEN_DB)
+def octaves(count: int) -> Tensor:
+    """Where the bins between LOW_HZ and HIGH_HZ lie, ``count`` of them: [count], octaves above the pivot."""
+    return forgiveness.octaves(LOW_HZ, count, (HIGH_HZ - LOW_HZ) / count)
+
+
+def forgive(described: Tensor, normal: Tensor) -> Tensor:
+    """[B, d] levels, each window's level and tilt brought to those of ``normal``, [d], within FORGIVEN_DB."""
+    return described - forgiveness.change(described - normal, octaves(len(normal)), FORGIVEN_DB)
 
 
 def coordinates(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
     """Where the windows [B, d] lie along the axes in which a fault shows: [B, r]."""
-    return contrast.coordinates(fitted, forgive(described, fitted["level"]))
+    return contrast.coordinates(fitted, forgive(described, fitted["normal"]))
 
 
 def distance(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
@@ -60,7 +71,7 @@ def distance(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
     return length
 
 
-LEARNS = (*contrast.LEARNS, "level")
+LEARNS = (*contrast.LEARNS, "normal")
 """Names of what `fit` gives."""
 
 SPECTRUM = View("spectrum", Role.ANCHOR, describe, fit, LEARNS, distance)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.memcae import forgiveness
+from monitor.memcae.forgiveness import TILT_PER_LEVEL
+
+BOUND = 3.0
+OCTAVE = forgiveness.octaves(62.5, 246, 31.25)
+
+
+def test_octaves_count_from_1_khz_and_go_no_further_down_than_four() -> None:
+    found = forgiveness.octaves(0.0, 257, 31.25)
+    assert found[[32, 64, 16, 256]].tolist() == [0.0, 1.0, -1.0, 3.0]
+    assert found[:3].tolist() == [-4.0, -4.0, -4.0]
+
+
+@settings(deadline=None)  # first use of a torch operation on a busy machine takes a second
+@given(level=st.floats(-BOUND, BOUND), tilt=st.floats(-BOUND * TILT_PER_LEVEL, BOUND * TILT_PER_LEVEL))
+def test_a_level_and_a_tilt_within_the_bounds_are_forgiven_whole(level: float, tilt: float) -> None:
+    excess = (level + tilt * OCTAVE)[None]
+    torch.testing.assert_close(forgiveness.change(excess, OCTAVE, BOUND), excess)
+
+
+@settings(deadline=None)  # first use of a torch operation on a busy machine takes a second
+@given(level=st.floats(-20, 20), tilt=st.floats(-5, 5))
+def test_no_more_than_the_bounds_is_ever_forgiven(level: float, tilt: float) -> None:
+    found = forgiveness.change((level + tilt * OCTAVE)[None], OCTAVE, BOUND)[0]
+    most = BOUND + BOUND * TILT_PER_LEVEL * OCTAVE.abs()
+    assert bool((found.abs() <= most + 1e-9).all())
+
+
+def test_a_peak_is_hardly_forgiven() -> None:
+    peak = torch.zeros(1, 246, dtype=torch.float64)
+    peak[0, 100:116] = 6.0  # half a kilohertz
+    left = peak - forgiveness.change(peak, OCTAVE, BOUND)
+    assert float(left[0, 100:116].min()) > 5.0
+
+
+def test_each_window_is_forgiven_by_itself() -> None:
+    excess = torch.randn(5, 246, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    together = forgiveness.change(excess, OCTAVE, BOUND)
+    alone = torch.cat([forgiveness.change(row[None], OCTAVE, BOUND) for row in excess])
+    torch.testing.assert_close(together, alone)
+
+
+def test_the_doubt_is_the_covariance_of_random_levels_and_tilts() -> None:
+    drawn = 0.2 * torch.randn(20_000, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    sounds = drawn[:, :1] + drawn[:, 1:] * OCTAVE
+    covariance = sounds.T @ sounds / len(sounds)
+    assert forgiveness.doubt(OCTAVE, 0.2)[0, 0].item() == pytest.approx(0.04 * (1 + 16))
+    torch.testing.assert_close(covariance, forgiveness.doubt(OCTAVE, 0.2), rtol=0.05, atol=0.005)
