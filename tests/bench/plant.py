@@ -16,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -87,6 +88,11 @@ class Run:
     """Processor time of the whole daemon over the windows, milliseconds."""
     resident_mb: float
     """Greatest resident set, 10^6 bytes."""
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> Run:
+        """What `dataclasses.asdict` made of one."""
+        return cls(**{**kept, "score": Late(**kept["score"]), "event": Late(**kept["event"])})
 
 
 def run(plant: Plant, folder: Path, seconds: float, settle_s: float) -> Run:
@@ -195,14 +201,14 @@ def _row(found: Run) -> list[str]:
     ]
 
 
-def runs(counts: Sequence[int], minutes: float, settle_s: float, out: Path, preset: str = "default") -> list[Run]:
-    """One after the other; models that are hardly trained do as many sums as others."""
+def runs(minutes: Mapping[int, float], settle_s: float, out: Path, preset: str = "default") -> list[Run]:
+    """One after the other, each with so many machines for so long; models that are hardly trained do as many sums."""
     small = quickly(PRESETS[preset])
     found = []
-    for count in counts:
+    for count, long in minutes.items():
         plant = build(small, kept(out, small), count)
         with tempfile.TemporaryDirectory() as scratch:
-            found.append(run(plant, Path(scratch), 60 * minutes, settle_s))
+            found.append(run(plant, Path(scratch), 60 * long, settle_s))
         print(json.dumps(asdict(found[-1])), file=sys.stderr)
     return found
 
@@ -213,8 +219,10 @@ def main() -> int:
     options.add_argument("--minutes", type=float, default=2.0, help="measured, of each (default 2)")
     options.add_argument("--settle", type=float, default=20.0, help="seconds before (default 20)")
     given = options.parse_args()
-    counts = [2] if given.quick else [int(each) for each in given.machines.split(",")]
-    found = runs(counts, QUICK_MINUTES if given.quick else given.minutes, given.settle, given.out, given.preset)
+    sizes = {2: QUICK_MINUTES}
+    if not given.quick:
+        sizes = dict.fromkeys(map(int, given.machines.split(",")), given.minutes)
+    found = runs(sizes, given.settle, given.out, given.preset)
     write(given.out, "plant", f"{report(found)}\n\n{NOTE}", [asdict(each) for each in found])
     return 0
 

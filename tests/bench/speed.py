@@ -29,8 +29,8 @@ from tests.bench.lab.results import number, speeds_table
 ROOT = Path(__file__).parents[2]
 COUNTS = (1, 10, 100, 1000)
 GPU_COUNTS = (1000,)
-PLANTS = (10, 100, 400)
-PLANT_MINUTES = 2.0
+PLANTS = "10:1,40:1,100:1,400:10"
+"""Machines and minutes: the largest is what must hold, for long enough to see memory and lag grow if they do."""
 SMALL = replace(PAPER, name="small", network=replace(PAPER.network, widths=(4,), slot_size=8, slots=16))
 """For a quick run."""
 CLIP_S = 10.0
@@ -161,8 +161,12 @@ def plant(given: argparse.Namespace) -> None:
     """The daemon with many machines in real time."""
     from tests.bench import plant as plants
 
-    counts, minutes = ((2,), plants.QUICK_MINUTES) if given.quick else (PLANTS, PLANT_MINUTES)
-    runs = plants.runs(counts, minutes, 20.0, given.out)
+    sizes = {2: plants.QUICK_MINUTES}
+    if not given.quick:
+        sizes = {int(count): float(minutes) for count, _, minutes in (each.partition(":") for each in given.plants)}
+    kept = {each["machines"]: each for each in results.values(given.results, "plant") or ()}
+    kept |= {each.machines: asdict(each) for each in plants.runs(sizes, 20.0, given.out)}
+    runs = [plants.Run.read(kept[count]) for count in sorted(kept)]
     body = f"{plants.report(runs)}\n\n{plants.NOTE}"
     _keep(given, "plant", None, {"A plant in real time": body}, [asdict(each) for each in runs])
 
@@ -188,6 +192,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = argparse.ArgumentParser(description="How fast it is.")
     options.add_argument("--parts", default=",".join(PARTS), help="separated by commas (default: all)")
     options.add_argument("--device", default="cpu", help="of the part fleet: cpu, cuda, auto (default cpu)")
+    options.add_argument(
+        "--plants", type=lambda text: text.split(","), default=PLANTS, help=f"machines:minutes (default {PLANTS})"
+    )
     options.add_argument("--quick", action="store_true", help="a small part of each, to see that it runs")
     options.add_argument("--out", type=Path, default=ROOT / "build" / "bench", help="keeps models for next time")
     options.add_argument("--results", type=Path, help="where results go (default tests/bench; quick ones to --out)")
