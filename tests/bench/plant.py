@@ -4,7 +4,7 @@
 
 A real broker and an independent subscriber. From the end of a window's sound: `score` is when the subscriber had the
 window's score (QoS 0), `event` when the node had the broker's PUBACK for an event (QoS 1) that the window led to. Every
-tenth machine has its levels in the midst of its normal scores, so that there are events.
+tenth machine, of ten every one, has its levels in the midst of its normal scores, so that there are events.
 """
 
 from __future__ import annotations
@@ -45,10 +45,11 @@ ARRIVES_S = 5.0
 QUICK_MINUTES = 0.4
 NOTE = """The daemon as a process, a real mosquitto and a subscriber on the same cores; windows of 10 s, hop 10 s, each
 machine with a model of its own. Times are from the end of a window's sound: `score` until the subscriber has the score
-(QoS 0), `event` until the node has the PUBACK of an event (QoS 1) that the window led to. Every tenth machine has its
-levels in the midst of its normal scores, so that there are events. Simulated machines are alike to one of eight
-individuals in turn, whose sound is made once for all that listen to it. Cores and milliseconds are processor time of
-the whole daemon, simulation and all."""
+(QoS 0), `event` until the node has the PUBACK of an event (QoS 1) that the window led to. Every tenth machine, of ten
+every one, has its levels in the midst of its normal scores, so that there are events. Simulated machines are alike to
+one of eight individuals in turn, whose sound is made once for all that listen to it. Cores and milliseconds are
+processor time of the whole daemon, simulation and all. Resident: the most, and by how much the last look found more
+than the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ class Run:
     """Processor time of the whole daemon over the windows, milliseconds."""
     resident_mb: float
     """Greatest resident set, 10^6 bytes."""
+    grown_mb: float
+    """From the first look to the last."""
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Run:
@@ -162,6 +165,7 @@ def _run(
         cores=spent / seconds,
         ms_per_window=1e3 * spent / max(1, heard),
         resident_mb=max(each.resident for each in samples) / 1e6,
+        grown_mb=(samples[-1].resident - samples[0].resident) / 1e6,
     )
 
 
@@ -182,7 +186,7 @@ def utc_s(text: str) -> float:
 def report(runs: Sequence[Run]) -> str:
     """The runs as a table."""
     head = ["machines", "windows", "lost", "score: median, p99, most (s)", "event: number, median, p99, most (s)"]
-    head += ["lag (s)", "cores", "ms a window", "resident (MB)"]
+    head += ["lag (s)", "cores", "ms a window", "resident, growth (MB)"]
     return table(head, [_row(each) for each in runs])
 
 
@@ -197,7 +201,7 @@ def _row(found: Run) -> list[str]:
         f"{found.lag_s:.2f}",
         f"{found.cores:.2f}",
         f"{found.ms_per_window:.1f}",
-        f"{found.resident_mb:.0f}",
+        f"{found.resident_mb:.0f}, {found.grown_mb:+.0f}",
     ]
 
 

@@ -1,6 +1,6 @@
 """How fast it is: every figure in one command, written to tests/bench/RESULTS.md and results.json.
 
-`python tests/bench/speed.py [--parts fleet,start,training,plant] [--quick] [--device cpu] [--results DIR]`
+`python tests/bench/speed.py [--parts fleet,hop,start,training,plant] [--quick] [--device cpu] [--results DIR]`
 
 The part `fleet` alone needs nothing but torch and numpy: `make bench GPU=1` runs it with the system's python3 on a GPU.
 """
@@ -20,11 +20,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # `make bench` runs this file by its path
 
+from monitor.errors import DeviceError
 from monitor.memcae.fleet import choose_device
 from monitor.memcae.preset import DEFAULT, PAPER, Preset
-from tests.bench.lab import results, throughput, untrained
+from tests.bench.lab import hops, results, throughput, untrained
 from tests.bench.lab.process import usage_here
 from tests.bench.lab.results import number, speeds_table
+from tests.bench.lab.tables import table
 
 ROOT = Path(__file__).parents[2]
 COUNTS = (1, 10, 100, 1000)
@@ -126,6 +128,17 @@ def baseline_per_s(least_s: float) -> float:
     return done / took_s
 
 
+def hop(given: argparse.Namespace) -> None:
+    """A hop of a second beside a hop of ten."""
+    presets, sizes = ((SMALL,), (1, 1, throughput.QUICK.learnt)) if given.quick else ((DEFAULT, PAPER), ())
+    costs = [hops.measure(preset, *sizes) for preset in presets]
+    rows = [[whole.preset, f"{whole.ms:.2f}", f"{part.ms:.2f}", f"{part.ms / whole.ms:.2f}"] for whole, part in costs]
+    body = table(["preset", "hop 10 s, ms", "hop 1 s, ms", "ratio"], rows)
+    body += f"\n\nWall time per second of a machine's sound, {hops.MACHINES} machines whose windows end together."
+    values = [asdict(cost) for both in costs for cost in both]
+    _keep(given, "hop", None, {"Overlapping windows": body}, values)
+
+
 def start(given: argparse.Namespace) -> None:
     """From the start to READY=1."""
     from tests.bench import start as starting
@@ -173,6 +186,7 @@ def plant(given: argparse.Namespace) -> None:
 
 PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "fleet": fleet,
+    "hop": hop,
     "start": start,
     "training": training,
     "plant": plant,
@@ -200,9 +214,13 @@ def main(arguments: list[str] | None = None) -> int:
     options.add_argument("--results", type=Path, help="where results go (default tests/bench; quick ones to --out)")
     given: Any = options.parse_args(arguments)
     given.results = given.results or (given.out / "quick" if given.quick else ROOT / "tests" / "bench")
-    for name in given.parts.split(","):
-        print(f"== {name}", file=sys.stderr)
-        PARTS[name](given)
+    try:
+        for name in given.parts.split(","):
+            print(f"== {name}", file=sys.stderr)
+            PARTS[name](given)
+    except DeviceError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     return 0
 
 

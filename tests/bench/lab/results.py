@@ -61,7 +61,7 @@ def keep(folder: Path, part: str, command: str, machine: str, tables: Mapping[st
     (folder / MARKDOWN).write_text(markdown(parts))
 
 
-def values(folder: Path, part: str) -> Any:  # noqa: ANN401  whatever was kept
+def values(folder: Path, part: str) -> Any:
     """The figures that are kept of one part; None when there are none."""
     return _parts(folder).get(part, {}).get("values")
 

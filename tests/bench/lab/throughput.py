@@ -69,16 +69,6 @@ class Speed:
     resident_mb: float
     """Growth of the process per machine, 10^6 bytes; 0 for too few machines to tell, and on a GPU."""
 
-    @property
-    def real_time(self) -> float:
-        """Machines in real time at a hop as long as the window."""
-        return self.per_s * WINDOW_S
-
-    @property
-    def ratio(self) -> float:
-        """Over the plain reference."""
-        return self.per_s / self.plain_per_s
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
