@@ -144,6 +144,10 @@ class Preset:
             return 0
         return self.spectrogram.hop << len(self.network.channels)
 
+    def grid_of(self, window: int, hop: int) -> int:
+        """The grid, in samples, for windows of ``window`` every ``hop``; 1, which is none, if none is shared."""
+        return self.grid if 0 < self.grid <= hop < window else 1
+
 
 PAPER = Preset(
     name="paper",

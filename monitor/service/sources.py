@@ -57,9 +57,8 @@ def _apart(ears: Sequence[tuple[str, Source, Sequence[WindowSpec]]], hop_s: floa
 def window_spec(config: Config, machine: str, channel: int) -> WindowSpec:
     """The windows of one machine, in samples at the model's rate; ``channel`` counts from 1, as people do."""
     window, hop = round(config.window_s * MODEL_RATE_HZ), round(config.hop_s * MODEL_RATE_HZ)
-    grid = PRESETS[config.machine(machine).preset].grid
-    shared = 0 < grid <= hop < window  # overlapping windows begin where their work can be shared
-    return WindowSpec(machine, channel - 1, window, hop, grid if shared else 1)
+    grid = PRESETS[config.machine(machine).preset].grid_of(window, hop)  # where overlapping windows share their work
+    return WindowSpec(machine, channel - 1, window, hop, grid)
 
 
 def replay_ears(config: Config, recordings: Mapping[str, Sequence[Path]], speed: float | None) -> tuple[Ear, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -87,7 +86,7 @@ def test_columns_near_the_ends_do_depend_on_them() -> None:
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Which way each window went."""
     told: list[str] = []
     for name in ("begin", "go_on"):
@@ -98,7 +97,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             return honest(*given)  # type: ignore[operator]
 
         monkeypatch.setattr(overlap, name, watched)
-    yield told
+    return told
 
 
 def _agree(fleet: Fleet, windows: list[Window]) -> None:
