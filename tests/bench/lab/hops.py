@@ -65,6 +65,7 @@ def _seconds(fleet: Fleet, preset: Preset, sounds: Mapping[str, Samples], hop_s:
 
 def _windows(preset: Preset, machine: str, sound: Samples, hop_s: float) -> Iterator[Window]:
     rate = preset.spectrogram.rate_hz
-    spec = WindowSpec(machine, 0, round(WINDOW_S * rate), round(hop_s * rate))
+    window, hop = round(WINDOW_S * rate), round(hop_s * rate)
+    spec = WindowSpec(machine, 0, window, hop, preset.grid_of(window, hop))
     _, windows = fold(spec, WindowState(), AudioBlock(sound[:, None], rate, 0.0, gap=True))
     return iter(windows)
