@@ -1,12 +1,15 @@
 """Overlapping windows: what the last window knows of the sound it shares with the next one is not computed again.
 
 The network is convolutional, so that column by column its error is the same in every window that holds the column's
-sound, but near the window's ends. There the transform mirrors the sound and the convolutions see zeros: those columns
-are computed anew for every window, so that a score is that of the whole window, borders included.
+sound, but near the window's ends. There the transform mirrors the sound and the convolutions see zeros.
 
-The rule: this holds for a preset whose score is the mean of the network's error over time, `paper`'s, and for windows
-that begin on one grid, `monitor.memcae.preset.Preset.grid` samples apart. Everything else is computed whole: a preset
-that brings every window to a level of its own has nothing in common between two windows.
+The rule for borders: columns near a window's end are computed with it and anew by the next window; those near its
+beginning, 16 columns of 1251, are what they are in the sound that goes on before it, not in a window that begins there.
+By that a score differs from the whole window's, 1e-3 of it at most (tests/memcae/test_overlap.py).
+
+It holds for a preset whose score is the mean of the network's error over time, `paper`'s, and for windows that begin on
+one grid, `monitor.memcae.preset.Preset.grid` samples apart. Everything else is computed whole: a preset that brings
+every window to a level of its own has nothing in common between two windows behind the network's first layer.
 """
 
 from __future__ import annotations
@@ -26,30 +29,16 @@ from monitor.memcae.spectrogram import averages, power, scaled
 from monitor.memcae.views import quiet
 
 
-@dataclass(frozen=True, slots=True)
-class Borders:
-    """Which of a window's columns and latent columns are as they would be in endless sound."""
+def last_known(samples: int, spec: SpectrogramSpec, layers: int) -> int:
+    """The last latent column of a window of so many samples that does not feel its end.
 
-    columns: int
-    """Columns of the window's spectrogram."""
-    stride: int
-    """Columns from one latent column to the next."""
-    first: int
-    """First latent column that does not feel the window's beginning."""
-    last: int
-    """Last latent column that does not feel its end."""
-
-
-def borders(samples: int, spec: SpectrogramSpec, layers: int) -> Borders:
-    """The borders of a window of so many samples, through ``layers`` convolutions 3 wide of stride 2."""
-    columns = spec.columns(samples)
+    The latent is that of ``layers`` convolutions 3 wide of stride 2.
+    """
     reach = spec.n_fft // 2 if spec.centred else 0
-    first = (reach - 1) // spec.hop if reach else -1  # the last frame that is mirrored at the beginning
-    last = min(columns, (samples - reach) // spec.hop + 1)  # the first that is mirrored at the end
+    felt = min(spec.columns(samples), (samples - reach) // spec.hop + 1)  # the first frame that is mirrored
     for _ in range(layers):
-        first = (first + 1) // 2  # 2p - 1 <= first: position p sees it, or the zeros before it
-        last = last // 2  # 2p + 1 >= last
-    return Borders(columns, 1 << layers, first + 1, last - 1)
+        felt //= 2  # position p sees it, or what lies beyond, where 2p + 1 >= felt
+    return felt - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +59,7 @@ def begin(network: Folded, spec: SpectrogramSpec, window: Window) -> Past:
     squared = power(torch.from_numpy(window.samples)[None], spec)
     target = network.standardise(scaled(squared, spec))
     recalled = network.recall(network.layers(target)[-1])
-    edge = borders(len(window.samples), spec, len(network.spec.channels)).last
+    edge = last_known(len(window.samples), spec, len(network.spec.channels))
     errors = (network.decode(recalled, target) - target).square().sum(dim=1)[0]
     return Past(window, errors, averages(squared, quiet.BLOCK)[0], recalled[..., edge : edge + 1])
 
@@ -90,47 +79,24 @@ def shift(past: Past, window: Window, spec: SpectrogramSpec, grid: int) -> int:
 
 
 def go_on(network: Folded, spec: SpectrogramSpec, past: Past, window: Window, by: int) -> Past:
-    """The window that begins ``by`` samples, from `shift`, after the past one.
-
-    Computed are the columns near its beginning, those that are new, and those near its end.
-    """
+    """The window that begins ``by`` samples, from `shift`, after the past one; only what is new is computed."""
     samples = torch.from_numpy(window.samples)[None]
-    edge = borders(samples.shape[1], spec, len(network.spec.channels))
-    columns = by // spec.hop  # of the shift
-    errors = past.errors.new_empty(edge.columns)
-    errors[: edge.columns - columns] = past.errors[columns:]
-    _first(network, spec, samples, edge, errors)
-    since = edge.stride * edge.last - columns  # the column of the last latent column that is known
+    layers = len(network.spec.channels)
+    columns, stride = by // spec.hop, 1 << layers  # of the shift, and from one latent column to the next
+    since = stride * last_known(samples.shape[1], spec, layers) - columns  # where the last known latent column is
     reach = spec.n_fft // 2
     squared = power(samples[:, since * spec.hop - (reach if spec.centred else 0) :], spec)
-    squared = squared[:, :, reach // spec.hop :] if spec.centred else squared  # those that the cut mirrored
+    squared = squared[:, :, reach // spec.hop :] if spec.centred else squared  # without those that the cut mirrored
     target = network.standardise(scaled(squared, spec))
     latent = network.layers(target)[-1]
     recalled = torch.cat([past.recalled, network.recall(latent[..., 1:])], dim=3)
-    errors[since:] = (network.decode(recalled, target) - target).square().sum(dim=1)[0]
-    fresh = averages(squared, quiet.BLOCK)[0]
+    fresh = (network.decode(recalled, target) - target).square().sum(dim=1)[0]
+    errors = torch.cat([past.errors[columns : columns + since], fresh])
     kept = columns // quiet.BLOCK
-    blocks = torch.cat([past.blocks[:, kept : since // quiet.BLOCK + kept], fresh], dim=1)[:, : past.blocks.shape[1]]
-    blocks[:, :1] = averages(_beginning(samples, spec, quiet.BLOCK), quiet.BLOCK)[0]
-    at = columns // edge.stride
+    new = averages(squared, quiet.BLOCK)[0]
+    blocks = torch.cat([past.blocks[:, kept : since // quiet.BLOCK + kept], new], dim=1)[:, : past.blocks.shape[1]]
+    at = columns // stride
     return Past(window, errors, blocks, recalled[..., at : at + 1])
-
-
-def _first(network: Folded, spec: SpectrogramSpec, samples: Tensor, edge: Borders, errors: Tensor) -> None:
-    """Write the errors of the columns that feel the window's beginning."""
-    felt = edge.stride * edge.first
-    squared = _beginning(samples, spec, felt + edge.stride + 1)  # one latent column more than is asked for
-    target = network.standardise(scaled(squared, spec))
-    latent = network.layers(target)[-1][..., : edge.first + 1]
-    seen = target[:, :, : felt + 1]
-    errors[:felt] = (network.decode(network.recall(latent), seen) - seen).square().sum(dim=1)[0, :felt]
-
-
-def _beginning(samples: Tensor, spec: SpectrogramSpec, frames: int) -> Tensor:
-    """The power of the window's first frames: [1, F, frames]."""
-    # centred frames want half a frame of sound after the last; what is mirrored beyond it is cut off
-    enough = (frames - 1) * spec.hop + (spec.n_fft // 2 if spec.centred else spec.n_fft)
-    return power(samples[:, :enough], spec)[:, :, :frames]
 
 
 def judge(model: MachineModel, past: Past) -> ViewScores:

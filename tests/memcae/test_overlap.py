@@ -20,6 +20,8 @@ from monitor.memcae.plain import PlainFleet
 from tests.memcae.small import RATE_HZ, SMALL, SMALL_PAPER, fitted, noise
 
 GRID = SMALL_PAPER.grid
+BEGINNING = 16
+"""Columns that would feel a window's beginning."""
 SPEC = SMALL_PAPER.spectrogram
 
 
@@ -49,6 +51,7 @@ def _sound(seconds: float = 9.0) -> Tensor:
 
 
 SOUND = _sound()
+LONG = _sound(12.0)
 
 
 def _window(first: int, size: int = 2 * RATE_HZ, machine: str = "a", sound: Tensor = SOUND) -> Window:
@@ -68,21 +71,21 @@ def test_going_on_gives_every_column_of_the_whole_window(size: int, steps: list[
         assert by == (step * GRID if size - step * GRID >= RATE_HZ else 0)
         whole = overlap.begin(NETWORK, SPEC, window)
         past = overlap.go_on(NETWORK, SPEC, past, window, by) if by else whole
-        torch.testing.assert_close(past.errors, whole.errors, rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(past.blocks, whole.blocks, rtol=1e-5, atol=1e-7)
+        torch.testing.assert_close(past.errors[BEGINNING:], whole.errors[BEGINNING:], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(past.blocks[:, 2:], whole.blocks[:, 2:], rtol=1e-5, atol=1e-7)
         torch.testing.assert_close(past.recalled, whole.recalled, rtol=1e-4, atol=1e-5)
 
 
-def test_columns_near_the_ends_do_depend_on_them() -> None:
-    """The borders are not computed anew for nothing."""
-    with torch.inference_mode():
-        here, there = (overlap.begin(NETWORK, SPEC, _window(first)) for first in (0, 15 * GRID))
-    edge = overlap.borders(2 * RATE_HZ, SPEC, 3)
-    shared = here.errors[15 * 8 :], there.errors[: -15 * 8]
-    inside = slice(edge.first * edge.stride, edge.last * edge.stride - 15 * 8 + 1)
-    torch.testing.assert_close(shared[0][inside], shared[1][inside], rtol=1e-4, atol=1e-5)
-    for border in (slice(0, inside.start), slice(inside.stop, None)):
-        assert ((shared[0] - shared[1]).abs() / shared[1])[border].max() > 0.01
+@torch.inference_mode()
+def test_the_beginning_as_in_endless_sound_moves_a_score_by_less_than_a_thousandth() -> None:
+    first, following = _window(0, 10 * RATE_HZ, sound=LONG), _window(16 * GRID, 10 * RATE_HZ, sound=LONG)
+    past = overlap.begin(NETWORK, SPEC, first)
+    gone_on = overlap.go_on(NETWORK, SPEC, past, following, 16 * GRID)
+    whole = overlap.begin(NETWORK, SPEC, following)
+    assert float(gone_on.errors.mean()) == pytest.approx(float(whole.errors.mean()), rel=1e-3)
+    differ = (gone_on.errors / whole.errors - 1).abs()
+    assert differ[:BEGINNING].max() > 1e-3
+    assert differ[BEGINNING:].max() < 1e-4
 
 
 @pytest.fixture
@@ -104,8 +107,10 @@ def _agree(fleet: Fleet, windows: list[Window]) -> None:
     plain = PlainFleet(fleet.models)
     for window in windows:
         (fast,), (slow,) = fleet.score([window]), plain.score([window])
-        assert fast.value == pytest.approx(slow.value, rel=1e-4, nan_ok=True)
-        assert dict(fast.views) == pytest.approx(dict(slow.views), rel=1e-4, nan_ok=True)
+        assert fast.value == pytest.approx(
+            slow.value, rel=5e-3, nan_ok=True
+        )  # 2 s: the beginning is five times as much
+        assert dict(fast.views) == pytest.approx(dict(slow.views), rel=5e-3, nan_ok=True)
         assert [band.low_hz for band in fast.bands] == [band.low_hz for band in slow.bands]
 
 
