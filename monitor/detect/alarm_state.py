@@ -11,12 +11,14 @@ from monitor.detect.fields import (
     JsonObject,
     check_schema,
     get_floats,
+    get_list,
     get_mapping,
     get_one_of,
     get_optional_float,
     get_optional_str,
     get_str,
 )
+from monitor.detect.finding import Finding
 from monitor.detect.kinds import AlarmKind
 from monitor.detect.votes import Votes
 
@@ -54,6 +56,8 @@ class AlarmState:
     """Highest score of the occurrence so far."""
     raises_s: tuple[float, ...] = ()
     """When it was raised lately, oldest first: an alarm that comes and goes clears more slowly."""
+    findings: tuple[Finding, ...] = ()
+    """What is wrong with the sound while a microphone alarm lasts; empty otherwise."""
 
     @property
     def active(self) -> bool:
@@ -75,6 +79,7 @@ class AlarmState:
             "evidence": None if self.evidence is None else self.evidence.to_dict(),
             "peak": self.peak,
             "raises_s": list(self.raises_s),
+            "findings": [finding.to_dict() for finding in self.findings],
         }
 
     @classmethod
@@ -98,4 +103,9 @@ class AlarmState:
             evidence=Evidence.from_dict(get_mapping(data, "evidence")) if has_evidence else None,
             peak=get_optional_float(data, "peak"),
             raises_s=get_floats(data, "raises_s") if "raises_s" in data else (),
+            findings=tuple(_finding(each) for each in get_list(data, "findings")) if "findings" in data else (),
         )
+
+
+def _finding(value: object) -> Finding:
+    return Finding.from_dict(get_mapping({"findings": value}, "findings"))

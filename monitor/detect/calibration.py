@@ -24,6 +24,7 @@ from monitor.detect.fields import (
     get_str,
 )
 from monitor.detect.levels import Levels
+from monitor.detect.normal_sound import NormalSound
 from monitor.detect.persistence import ShownRule, replay
 from monitor.detect.promise import choose
 from monitor.errors import CalibrationError
@@ -95,6 +96,8 @@ class Calibration:
     created_s: float
     """UTC, POSIX seconds."""
     model_version: str
+    sound: NormalSound | None = None
+    """How the normal recordings sound to the microphone's health; None in calibrations of before this was kept."""
 
     @property
     def levels(self) -> Levels:
@@ -141,6 +144,7 @@ class Calibration:
             },
             "created_s": self.created_s,
             "model_version": self.model_version,
+            "sound": None if self.sound is None else self.sound.to_dict(),
         }
 
     @classmethod
@@ -180,6 +184,7 @@ class Calibration:
             ),
             created_s=get_float(data, "created_s"),
             model_version=get_str(data, "model_version"),
+            sound=None if data.get("sound") is None else NormalSound.from_dict(get_mapping(data, "sound")),
         )
         _ = calibration.levels  # refuses levels that are out of order
         return calibration
@@ -201,6 +206,7 @@ def calibrate(
     rule: AlarmPolicy,
     created_s: float,
     model_version: str,
+    sound: NormalSound | None = None,
 ) -> Calibration:
     """Set the levels from normal sound.
 
@@ -212,6 +218,7 @@ def calibrate(
         rule: by which alarms are raised.
         created_s: UTC, POSIX seconds.
         model_version: of the model that gave the scores.
+        sound: how the recordings sound to the microphone's health.
 
     Raises:
         CalibrationError: there are too few windows with a finite score.
@@ -252,6 +259,7 @@ def calibrate(
         rule=rule,
         created_s=created_s,
         model_version=model_version,
+        sound=sound,
     )
 
 

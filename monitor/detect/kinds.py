@@ -24,5 +24,5 @@ class AlarmKind(StrEnum):
 
 NODE_KINDS = (AlarmKind.DELIVERY, AlarmKind.FLOOD, AlarmKind.COMMON_CAUSE)
 """Kinds of alarm that no single machine has."""
-MACHINE_KINDS = (AlarmKind.ANOMALY, AlarmKind.DRIFT)
+MACHINE_KINDS = (AlarmKind.ANOMALY, AlarmKind.DRIFT, AlarmKind.MICROPHONE)
 """Kinds of alarm that every machine has."""

@@ -12,6 +12,7 @@ from monitor.detect.fields import JsonObject, check_schema, get_mapping
 from monitor.detect.kinds import AlarmKind
 from monitor.detect.levels import Levels
 from monitor.detect.lifecycle import LifePolicy
+from monitor.detect.microphone import MicrophonePolicy
 from monitor.detect.running import RunningPolicy
 from monitor.detect.threshold import RollingPolicy, RollingState
 from monitor.detect.verdict import Verdict, VerdictState, judge
@@ -36,6 +37,7 @@ class DetectorPolicy:
     rolling: RollingPolicy = field(default_factory=RollingPolicy)
     life: LifePolicy = field(default_factory=LifePolicy)
     running: RunningPolicy = field(default_factory=RunningPolicy)
+    microphone: MicrophonePolicy = field(default_factory=MicrophonePolicy)
 
 
 @dataclass(frozen=True, slots=True)

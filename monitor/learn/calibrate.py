@@ -13,6 +13,7 @@ from monitor.detect.calibration import Calibration, calibrate
 from monitor.errors import CalibrationError
 from monitor.learn.dataset import read_dataset
 from monitor.learn.job import CalibrateJob
+from monitor.learn.normal_seconds import normal_sound_of
 from monitor.learn.normal_spectrum import normal_spectrum
 from monitor.learn.progress import Progress, ProgressCallback, silent
 from monitor.learn.report import RecalibrateReport
@@ -73,6 +74,7 @@ def recalibrate(
         rule=job.rule,
         created_s=created_s,
         model_version=model.version,
+        sound=normal_sound_of([each.samples for each in fresh]),
     )
     artifact.save_calibration(state_dir, job.machine, new.to_dict(), model.version)
     seen = tuple(each.path for each in dataset.recordings if each.digest in known)

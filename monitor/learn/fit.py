@@ -18,6 +18,7 @@ from monitor.learn.dataset import Dataset, Recording, parts, read_dataset
 from monitor.learn.fitting import Fitted, fit
 from monitor.learn.job import Job
 from monitor.learn.memory_use import MemoryUse
+from monitor.learn.normal_seconds import normal_sound_of
 from monitor.learn.normal_spectrum import normal_spectrum
 from monitor.learn.progress import ProgressCallback, silent
 from monitor.learn.report import TrainReport
@@ -59,6 +60,7 @@ def fit_machine(
         rule=job.rule,
         created_s=created_s,
         model_version=model.version,
+        sound=normal_sound_of([each.samples for each in dataset.recordings]),
     )
     artifact.save_version(
         state_dir,

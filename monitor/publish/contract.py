@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from monitor.publish.commands import Response
+from monitor.publish.details import Number
 from monitor.publish.messages import (
     Alarm,
     Availability,
     Event,
     Health,
     Info,
-    Number,
     Payload,
     ScoreReading,
     Status,

@@ -15,7 +15,7 @@ from monitor.publish.messages import Message, Presence
 from monitor.publish.topics import Topics
 
 _TOLD = "value_json.active and not value_json.suppressed_or_shelved"
-_NAMES = {AlarmKind.ANOMALY: "Sound anomaly", AlarmKind.DRIFT: "Sound drift"}
+_NAMES = {AlarmKind.ANOMALY: "Sound anomaly", AlarmKind.DRIFT: "Sound drift", AlarmKind.MICROPHONE: "Microphone"}
 
 
 def discovery(prefix: str, topics: Topics, machines: Sequence[str], version: str) -> list[Message]:
@@ -57,6 +57,8 @@ def _device(topics: Topics, machine: str, version: str) -> dict[str, Any]:
         }
         for kind in MACHINE_KINDS
     }
+    # Else its sensor would be unavailable just when there is something to tell.
+    components[f"{identity}_{AlarmKind.MICROPHONE}"]["availability"] = _availability(topics.status)
     components[f"{identity}_state"] = {
         "p": "sensor",
         "name": "Alarm state",
@@ -89,12 +91,13 @@ def _device(topics: Topics, machine: str, version: str) -> dict[str, Any]:
         },
         "origin": {"name": "monitor", "sw_version": version},
         "components": components,
-        "availability": [
-            {"topic": topic, "value_template": "{{ value_json.state }}"}
-            for topic in (topics.status, topics.availability(machine))
-        ],
+        "availability": _availability(topics.status, topics.availability(machine)),
         "availability_mode": "all",
         "payload_available": Presence.ONLINE,
         "payload_not_available": Presence.OFFLINE,
         "qos": 1,
     }
+
+
+def _availability(*topics: str) -> list[dict[str, str]]:
+    return [{"topic": topic, "value_template": "{{ value_json.state }}"} for topic in topics]

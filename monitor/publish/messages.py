@@ -15,14 +15,12 @@ from monitor.detect.alarm import AlarmEvent, AlarmLevel
 from monitor.detect.kinds import AlarmKind
 from monitor.detect.life import Standing, SuppressedBy
 from monitor.detect.verdict import VerdictState
+from monitor.publish.details import MicrophoneFinding, Number, TopBand
 from monitor.publish.encoding import Utc, encode
 from monitor.publish.topics import Topics
 
 SCHEMA_VERSION = 1
 """Raised when a payload changes in a way that an integrator must know of; adding a key does not."""
-
-Number = float | None
-"""A number that may be unknown; null on the wire."""
 
 
 class Presence(StrEnum):
@@ -196,15 +194,6 @@ class ScoreReading(Payload):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TopBand:
-    """A frequency band that stands out."""
-
-    low_hz: Annotated[float, "Lower edge, hertz."]
-    high_hz: Annotated[float, "Upper edge, hertz."]
-    excess_db: Annotated[Number, "Level above (positive) or below normal, decibels."]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmFields(Payload):
     """What an alarm's document and its events have in common; flag names are those of OPC UA Alarms & Conditions."""
 
@@ -228,6 +217,9 @@ class AlarmFields(Payload):
     peak: Annotated[Number, "Highest score since the alarm or its warning began."] = None
     threshold: Annotated[Number, "Alarm threshold in force, in units of the score."] = None
     top_bands: Annotated[tuple[TopBand, ...], "The bands that stand out most, the strongest first."] = ()
+    findings: Annotated[
+        tuple[MicrophoneFinding, ...], "What is wrong with the sound, while a microphone alarm lasts; else empty."
+    ] = ()
     model: Annotated[str | None, "Version of the model."] = None
     calibration: Annotated[Utc | None, "When the calibration in force was made."] = None
     clip: Annotated[str | None, "Sound kept as evidence: a file under the node's evidence folder."] = None

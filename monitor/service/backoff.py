@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 FIRST_S = 1.0
 """A microphone that was just replugged is back within a second or two; hammering it sooner only fills the log."""
-LONGEST_S = 8.0
-"""A device that returns must be heard again within 15 s, however long it was away: this, and up to 5 s to open it."""
+LONGEST_S = 6.0
+"""A device that returns must be free of its alarm within 15 s, however long it was away: this, a second or two to open
+it, and the seconds of good sound that clear the alarm."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ from monitor.publish.messages import Alarm, Event, Payload
 from monitor.publish.rows import Audited
 from monitor.service.book import AlarmBook, Key, News, name_of
 from monitor.service.machines import Watched
-from monitor.service.reports import Reporter, sentence
+from monitor.service.reports import Reporter
+from monitor.service.sentences import sentence
 
 _log = structlog.get_logger(__name__)
 
@@ -62,6 +63,10 @@ class Outlet(Protocol):
 
     def answer(self, incoming: Incoming, response: Response) -> None:
         """Answer one of them."""
+        ...
+
+    def troubles(self) -> Sequence[str]:
+        """Why messages do not reach the broker, in words; nothing while they do."""
         ...
 
 
@@ -130,6 +135,7 @@ class Desk:
         if abs(now_s - self._ticked_s) >= TICK_S:
             self._ticked_s = now_s
             self._tell(self._book.tick(sound_s, now_s), now_s)
+            self._tell(self._book.deliver(self._outlet.troubles(), now_s), now_s)
         for incoming in self._outlet.commands():
             self._outlet.answer(incoming, self._answer(incoming, self._clock()))
 

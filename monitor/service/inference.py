@@ -14,15 +14,15 @@ from monitor.audio.level import rms_dbfs
 from monitor.audio.windows import Window
 from monitor.detect import running
 from monitor.detect.kinds import AlarmKind
-from monitor.detect.life import SuppressedBy
 from monitor.detect.pipeline import Outcome
 from monitor.memcae.fleet import Fleet
 from monitor.memcae.score import Score
 from monitor.service.book import AlarmBook
 from monitor.service.desk import Desk, Outlet
-from monitor.service.ears import NOTHING, Ear, Heard
+from monitor.service.ears import NOTHING, Ear
 from monitor.service.machines import Watched
 from monitor.service.memory import Memory
+from monitor.service.microphones import Microphones
 from monitor.service.reports import Counts, Reporter
 
 _log = structlog.get_logger(__name__)
@@ -77,6 +77,7 @@ class Inference:
         for name, one in watched.items():
             self._book.set_policy(name, one.detector.policy.life)
         self.desk = Desk(self._book, self._watched, reporter, outlet, clock)
+        self._microphones = Microphones(self._watched, memory, self.desk, self._tell_availability)
         self._sound_s = 0.0
         self._reporter = reporter
         self._outlet = outlet
@@ -127,7 +128,7 @@ class Inference:
             if heard is NOTHING:
                 continue
             self._hurried |= heard.hurried
-            self._tell_availability(ear, heard)
+            self._microphones.hear(ear, heard, heard_at_s)
             windows.extend(heard.windows)
         if not windows:
             return ()
@@ -161,7 +162,9 @@ class Inference:
     def _judge(self, window: Window, score: Score) -> Outcome:
         watched = self._watched[window.machine]
         runs = self._runs(watched, window)
-        outcome = watched.detector.step(self._memory.detectors[window.machine], score, score.end_s, running=runs)
+        trusted = self._microphones.trusted(window)
+        before = self._memory.detectors[window.machine]
+        outcome = watched.detector.step(before, score, score.end_s, audio_ok=trusted, running=runs)
         self._memory.detectors[window.machine] = outcome.state
         self._scored += not window.lost
         self._lost += window.lost
@@ -190,16 +193,5 @@ class Inference:
             changes.append((state, change.event, clip))
         self.desk.conditions(changes, window.end_s, self._memory.states_of(watched.machine))
 
-    def _tell_availability(self, ear: Ear, heard: Heard) -> None:
-        if heard.opened:
-            _log.info("sound comes in", source=ear.name, machines=list(ear.machines))
-        if heard.fault is not None:
-            _log.warning("no sound: " + heard.fault, source=ear.name, machines=list(ear.machines))
-        for problem in heard.problems:
-            _log.warning(problem, source=ear.name, machines=list(ear.machines))
-        reason = "the recordings have ended" if heard.ended else heard.fault
-        if not heard.opened and reason is None:
-            return
-        for machine in ear.machines:
-            self._outlet.send(self._reporter.availability(machine, reason, self._clock()))
-            self.desk.suppress(machine, SuppressedBy.MICROPHONE, on=heard.fault is not None)
+    def _tell_availability(self, machine: str, reason: str | None) -> None:
+        self._outlet.send(self._reporter.availability(machine, reason, self._clock()))

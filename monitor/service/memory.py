@@ -1,19 +1,23 @@
-"""What is known of every machine and must outlive a restart: detector states, and whether the machine runs."""
+"""What is known of every machine and must outlive a restart: detector and microphone states, and whether it runs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import structlog
 
+from monitor.detect import microphone_alarm
 from monitor.detect.alarm_state import AlarmState
+from monitor.detect.microphone_alarm import MicrophoneState
 from monitor.detect.pipeline import DetectorState
 from monitor.detect.running import RunningState
 from monitor.service.book import Key
 from monitor.service.machines import Watched
 
 _log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class Memory:
@@ -28,40 +32,37 @@ class Memory:
         self.kept = kept
         self.detectors: dict[str, DetectorState] = {}
         self.running: dict[str, RunningState] = {}
+        self.microphones: dict[str, MicrophoneState] = {}
         for machine, one in watched.items():
-            self.detectors[machine] = self._detector(machine) or one.detector.initial()
-            self.running[machine] = self._runs(machine) or RunningState()
+            detector = self._restored(DetectorState.from_dict, machine, _detector_key)
+            self.detectors[machine] = detector or one.detector.initial()
+            self.running[machine] = self._restored(RunningState.from_dict, machine, _running_key) or RunningState()
+            microphone = self._restored(MicrophoneState.from_dict, machine, _microphone_key)
+            self.microphones[machine] = microphone or microphone_alarm.initial(machine)
 
     @property
     def conditions(self) -> dict[Key, AlarmState]:
         """Every machine's alarms, as its detector has them."""
-        alarms = (alarm for state in self.detectors.values() for alarm in (state.anomaly, state.drift))
+        alarms = [alarm for state in self.detectors.values() for alarm in (state.anomaly, state.drift)]
+        alarms += [state.alarm for state in self.microphones.values()]
         return {(alarm.machine, alarm.kind): alarm for alarm in alarms}
 
     def states(self) -> dict[str, Any]:
         """All of it, in the form that is kept."""
-        detectors = {_detector_key(name): state.to_dict() for name, state in self.detectors.items()}
-        return detectors | {_running_key(name): state.to_dict() for name, state in self.running.items()}
+        return {key: state for machine in self.detectors for key, state in self.states_of(machine).items()}
 
     def states_of(self, machine: str) -> dict[str, Any]:
         """One machine's, in the form that is kept."""
         return {
             _detector_key(machine): self.detectors[machine].to_dict(),
             _running_key(machine): self.running[machine].to_dict(),
+            _microphone_key(machine): self.microphones[machine].to_dict(),
         }
 
-    def _detector(self, machine: str) -> DetectorState | None:
-        stored = self.kept.get(_detector_key(machine))
+    def _restored(self, read: Callable[[Mapping[str, object]], T], machine: str, key: Callable[[str], str]) -> T | None:
+        stored = self.kept.get(key(machine))
         try:
-            return None if stored is None else DetectorState.from_dict(stored)
-        except ValueError as error:
-            _log.warning("kept state cannot be read; beginning anew", machine=machine, reason=str(error))
-            return None
-
-    def _runs(self, machine: str) -> RunningState | None:
-        stored = self.kept.get(_running_key(machine))
-        try:
-            return None if stored is None else RunningState.from_dict(stored)
+            return None if stored is None else read(stored)
         except ValueError as error:
             _log.warning("kept state cannot be read; beginning anew", machine=machine, reason=str(error))
             return None
@@ -73,3 +74,7 @@ def _detector_key(machine: str) -> str:
 
 def _running_key(machine: str) -> str:
     return f"running/{machine}"
+
+
+def _microphone_key(machine: str) -> str:
+    return f"microphone/{machine}"

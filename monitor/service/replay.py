@@ -21,7 +21,7 @@ from monitor.errors import BadInputError
 from monitor.service.daemon import Work, open_plant, stop_on_signals
 from monitor.service.inference import Judged
 from monitor.service.machines import watch
-from monitor.service.reports import band_words
+from monitor.service.sentences import band_words
 from monitor.service.sources import replay_ears
 
 _log = structlog.get_logger(__name__)

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.config import Config
-from monitor.detect.alarm import AlarmEvent
 from monitor.detect.alarm_state import AlarmState
-from monitor.detect.evidence import Evidence
 from monitor.detect.kinds import AlarmKind
 from monitor.detect.kpi import DAY_S, Kpis
 from monitor.detect.life import Life
 from monitor.detect.verdict import Verdict
 from monitor.publish.commands import Command, Response
 from monitor.publish.contract import Kpi
+from monitor.publish.details import MicrophoneFinding, TopBand
 from monitor.publish.encoding import Utc
 from monitor.publish.ids import new_ulid
 from monitor.publish.messages import (
@@ -28,10 +27,10 @@ from monitor.publish.messages import (
     OutboxHealth,
     Presence,
     ScoreReading,
-    TopBand,
 )
 from monitor.service.book import News, name_of
 from monitor.service.machines import Watched
+from monitor.service.sentences import sentence
 
 WEEK_S = 7 * 86_400.0
 
@@ -213,6 +212,10 @@ class Reporter:
                 TopBand(low_hz=b.low_hz, high_hz=b.high_hz, excess_db=b.excess_db)
                 for b in (() if evidence is None else evidence.bands)
             ),
+            "findings": tuple(
+                MicrophoneFinding(fault=f.fault, value=f.value, limit=f.limit, unit=f.unit, detail=f.detail)
+                for f in condition.findings
+            ),
             "model": None if watched is None or watched.model is None else watched.model.version,
             "calibration": None if calibration is None else Utc(calibration.created_s),
             "clip": life.clip,
@@ -228,42 +231,6 @@ class Counts:
     lost: int = 0
     lag_s: float = 0.0
     """Longest time from hearing the end of a window to having judged it, since the last report, seconds."""
-
-
-def sentence(news: News) -> str:
-    """A transition as one line for a person."""
-    condition, event = news.condition, news.event
-    if event not in {AlarmEvent.WARNING, AlarmEvent.RAISED, AlarmEvent.CLEARED}:
-        return _dealt_with(news)
-    if not condition.machine:
-        return f"{len(news.machines)} machines, {condition.kind} alarm: {event}; {', '.join(news.machines)}"
-    subject = "sounds unlike itself" if condition.kind is AlarmKind.ANOMALY else f"{condition.kind} alarm"
-    evidence = condition.evidence
-    if evidence is None:
-        return f"{condition.machine} {subject}: {event}"
-    bands = band_words(evidence)
-    where = f"; {bands}" if bands else ""
-    score = f"score {evidence.score:.3g} of {evidence.threshold:.3g}"
-    return f"{condition.machine} {subject}: {event}, {score}{where}"
-
-
-def _dealt_with(news: News) -> str:
-    """What people or the plant made of an alarm."""
-    who = f"{news.condition.machine} {news.condition.kind} alarm".lstrip()
-    done = str(news.event).replace("_", " ")
-    by = "" if news.by is None else f" by {news.by}"
-    until = ""
-    if news.event is AlarmEvent.SHELVED and news.life.shelved_until_s is not None:
-        until = f" until {Utc(news.life.shelved_until_s).rfc3339()}"
-    if news.event is AlarmEvent.SUPPRESSED and news.by is None:
-        by = f" ({news.life.suppressed_by})"
-    why = "" if news.reason is None else f": {news.reason}"
-    return f"{who}: {done}{until}{by}{why}"
-
-
-def band_words(evidence: Evidence) -> str:
-    """The three bands that stand out most, for a person; empty when none does."""
-    return ", ".join(f"{b.low_hz:.0f}-{b.high_hz:.0f} Hz {b.excess_db:+.0f} dB" for b in evidence.bands[:3])
 
 
 def _time(seconds: float | None) -> Utc | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 from monitor.detect.alarm import AlarmEvent, AlarmLevel
+from monitor.detect.finding import MicrophoneFault
 from monitor.detect.kinds import AlarmKind
 from monitor.detect.life import Standing, SuppressedBy
 from monitor.detect.verdict import VerdictState
 from monitor.publish.commands import Response
 from monitor.publish.contract import Kpi
+from monitor.publish.details import MicrophoneFinding, TopBand
 from monitor.publish.encoding import Utc
 from monitor.publish.messages import (
     Alarm,
@@ -24,7 +28,6 @@ from monitor.publish.messages import (
     Refusal,
     ScoreReading,
     Status,
-    TopBand,
 )
 
 T = Utc(1_760_000_000.25)
@@ -32,8 +35,10 @@ _HEAD = {"node": "pc1", "time": T, "published_at": Utc(T + 1.5)}
 
 
 def event(number: int, machine: str = "fan-1", what: AlarmEvent = AlarmEvent.RAISED) -> Event:
+    """One that was made just now: what has waited for months is given up."""
+    now = Utc(time.time())
     return Event(
-        id=f"E{number:025d}", node="pc1", time=T, published_at=T, machine=machine, kind=AlarmKind.ANOMALY, event=what
+        id=f"E{number:025d}", node="pc1", time=T, published_at=now, machine=machine, kind=AlarmKind.ANOMALY, event=what
     )
 
 
@@ -116,6 +121,16 @@ SAMPLES: dict[str, Payload] = {
         id="01K74WYXHAEXAMP1E000000012", **_HEAD, seq=93, machine=None, kind=AlarmKind.COMMON_CAUSE,  # type: ignore[arg-type]
         event=AlarmEvent.RAISED, alarm_id="common_cause-1760000000250", level=AlarmLevel.ALARM, active=True,
         acknowledged=False, state=Standing.UNACKNOWLEDGED, raised_at=T, machines=("fan-1", "fan-2", "pump-2"),
+    ),
+    "event-microphone": Event(
+        id="01K74WYXHAEXAMP1E000000016", **_HEAD, seq=94, machine="fan-1", kind=AlarmKind.MICROPHONE,  # type: ignore[arg-type]
+        event=AlarmEvent.RAISED, alarm_id="fan-1-microphone-1760000000250", level=AlarmLevel.ALARM, active=True,
+        acknowledged=False, state=Standing.UNACKNOWLEDGED, raised_at=T,
+        findings=(
+            MicrophoneFinding(
+                fault=MicrophoneFault.CLIPPED, value=38.5, limit=25.0, unit="%", detail="38 % are cut off"
+            ),
+        ),
     ),
     "response": Response(
         id="01K74WYXHAEXAMP1E000000013", **_HEAD, verb="acknowledge", command_id="17", accepted=True,  # type: ignore[arg-type]

@@ -34,9 +34,15 @@ def test_every_component_has_a_platform_and_a_unique_id_of_its_own() -> None:
 def test_every_state_comes_from_a_topic_of_the_contract_and_a_dead_node_or_microphone_is_unavailable() -> None:
     found = announced()
     states = {each["state_topic"] for each in found["components"].values() if "state_topic" in each}
-    assert states == {TOPICS.alarm("fan-1", "anomaly"), TOPICS.alarm("fan-1", "drift"), TOPICS.score("fan-1")}
+    alarms = {TOPICS.alarm("fan-1", kind) for kind in ("anomaly", "drift", "microphone")}
+    assert states == {*alarms, TOPICS.score("fan-1")}
     assert [each["topic"] for each in found["availability"]] == [TOPICS.status, TOPICS.availability("fan-1")]
     assert found["availability_mode"] == "all"
+
+
+def test_the_microphone_is_told_of_even_while_the_machine_cannot_be_heard() -> None:
+    (sensor,) = [each for name, each in announced()["components"].items() if name.endswith("_microphone")]
+    assert [each["topic"] for each in sensor["availability"]] == [TOPICS.status]
 
 
 def test_the_button_sends_a_command_that_the_node_takes() -> None:

@@ -17,7 +17,7 @@ def test_each_failure_doubles_the_wait() -> None:
     for _ in range(7):
         state = state.failed(0.0, jitter=1.0)
         waits.append(state.retry_at_s)
-    assert waits == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0]
+    assert waits == [1.0, 2.0, 4.0, 6.0, 6.0, 6.0, 6.0]
 
 
 @given(failures=st.integers(0, 10_000), jitter=st.floats(0, 1), now_s=st.floats(0, 2e9))

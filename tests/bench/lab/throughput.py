@@ -119,6 +119,7 @@ def measure(
     for count in counts:
         models |= dict(itertools.islice(made, count - len(models)))
         fleet, slow = Fleet(models, str(device)), plain.PlainFleet(models, str(device))
+        fleet.prepare()
         windows = [_window(name, sounds[place % SOUNDS]) for place, name in enumerate(models)]
         drain = DRAIN_CPU if device.type == "cpu" else count
         fast_s, plain_s = _turns(fleet, slow, windows, drain, device, effort)

@@ -1,0 +1,244 @@
+"""What every second of a channel says of its microphone: measured, not judged; a pure fold.
+
+It is blind to how the blocks were cut. Judging is `monitor.detect.microphone`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.audio.block import AudioBlock, Samples
+from monitor.audio.level import rms_dbfs
+from monitor.audio.source import MODEL_RATE_HZ
+from monitor.audio.stretch import follow
+
+FULL_SCALE: Final = 0.95
+"""From here on a sample counts as clipped, share of full scale: a converter clips at 1, and resampling after it lets
+the flat tops ring by a few percent."""
+FLAT: Final = 0.01
+"""So near to the second's highest or lowest sample, share of their distance, one counts as clipped too: an amplifier
+before the converter clips below full scale. A sine spends 13 % of its time there, noise next to none."""
+LEAST_SPAN: Final = 64 / 32_768
+"""Highest less lowest sample that this is asked for: 64 steps of 16 bits, so that the steps themselves are no tops."""
+BAND_EDGES_HZ: Final = (88, 177, 354, 707, 1414, 2828, 5657, 8000)
+"""Octaves around 125 Hz to 8 kHz: each holds so many bins of a second that its level wavers by less than a decibel in
+steady noise (below 125 Hz by 1 dB)."""
+FLOOR: Final = 1e-15
+"""Power that stands for digital silence, -150 dB re full scale."""
+
+SILENT_SPAN: Final = 1e-6
+"""Highest less lowest sample of a second up to which it is taken for one value: eight steps of 24 bits. The quietest
+converter's own noise is greater; what resampling makes of a constant is less than a tenth of it."""
+
+MAINS_HZ: Final = (50, 60)
+"""Europe, and America with half of Japan."""
+MAINS_LINES: Final = 6
+"""Lines of the comb that are looked for, up to 300 or 360 Hz: what a broken shield picks up has most of them."""
+MAINS_STRAYS: Final = 0.001
+"""Share by which mains frequency strays in normal operation (49.95 to 50.05 Hz in Europe)."""
+HUM_S: Final = 4
+"""Seconds that the comb is looked for in: 0.25 Hz apart, a motor that turns 0.4 % slower than mains is told from it."""
+DECIMATION: Final = 8
+"""For the comb, 2 kHz are plenty; means of 8 samples let a tone at 1.7 kHz through by -16 dB, which is no comb."""
+LINE_SIDES_HZ: Final = (2.0, 8.0)
+"""How far from a line its surroundings lie, from and to: beyond the window's lobes, before the next line."""
+
+TWIN_DB: Final = -50.0
+"""Two channels are one when they differ by less than this, re their level: inputs that share a microphone differ by
+their own noise, 60 dB down; two microphones side by side differ by 20 dB down at best."""
+
+_HANN: Final = np.hanning(MODEL_RATE_HZ)
+_WEIGHT: Final = 2.0 / (MODEL_RATE_HZ * float(np.sum(_HANN**2)))
+"""So that all bins of a second add up to its mean square."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hum:
+    """A comb of lines at the mains frequency and its multiples."""
+
+    mains_hz: int
+    prominence_db: float
+    """How far four of its six lines stand out of their surroundings, at least, decibels."""
+    level_dbfs: float
+    """Of all six lines together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """One second of one channel, at ``MODEL_RATE_HZ``."""
+
+    channel: int
+    """Index of the source's channel, from 0."""
+    start_s: float
+    """UTC of its first sample, POSIX seconds."""
+    finite: bool
+    """Whether every sample is a number; if not, nothing below means anything."""
+    level_dbfs: float
+    """Root mean square about the mean."""
+    offset: float
+    """Mean, share of full scale."""
+    span: float
+    """Highest less lowest sample; full scale is 2."""
+    clipped: float
+    """Share of the samples at full scale, or on flat tops below it."""
+    bands_dbfs: tuple[float, ...]
+    """Level in each octave of ``BAND_EDGES_HZ``."""
+    hums: tuple[Hum, ...] = ()
+    """For each of ``MAINS_HZ``, over the last ``HUM_S``; empty at the beginning of a stretch."""
+    twin: int | None = None
+    """Another channel that has the same sound, index from 0."""
+
+    @property
+    def end_s(self) -> float:
+        """UTC just after its last sample, POSIX seconds."""
+        return self.start_s + 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeterState:
+    """What is held between blocks. Begin with ``MeterState()``."""
+
+    chunks: tuple[Samples, ...] = ()
+    """Each of shape [n, channels]: the second that is not complete yet."""
+    pending: int = 0
+    """Samples in ``chunks`` together."""
+    position: int = 0
+    """Samples of the stretch so far, up to the end of ``chunks``."""
+    origin_s: float = 0.0
+    """UTC of the first sample of the stretch, POSIX seconds."""
+    begun: bool = False
+    low: tuple[NDArray[np.float64], ...] = ()
+    """The last seconds of the stretch, decimated, at most ``HUM_S``, each of shape [n, channels]."""
+
+
+def measure(channels: tuple[int, ...], state: MeterState, block: AudioBlock) -> tuple[MeterState, tuple[Second, ...]]:
+    """Take one block in; give what is held now, and a measurement of each channel for each second that became complete.
+
+    A gap drops the second that it falls into, and what came before it.
+
+    Args:
+        channels: which to measure, indices from 0, ascending, each once.
+        state: before the block.
+        block: at ``MODEL_RATE_HZ``.
+
+    Raises:
+        IndexError: the block has no such channel.
+    """
+    if block.gap or not state.begun:
+        state = MeterState(origin_s=block.start_s, begun=True)
+    state = replace(
+        state,
+        chunks=(*state.chunks, block.samples[:, channels].astype(np.float32)),
+        pending=state.pending + block.frames,
+        origin_s=follow(state.origin_s, state.position, block.rate_hz, block.start_s),
+        position=state.position + block.frames,
+    )
+    if state.pending < MODEL_RATE_HZ:
+        return state, ()
+    held = np.concatenate(state.chunks)
+    whole = len(held) // MODEL_RATE_HZ
+    measured: list[Second] = []
+    for place in range(whole):
+        samples = held[place * MODEL_RATE_HZ : (place + 1) * MODEL_RATE_HZ]
+        start_s = state.origin_s + (state.position - len(held)) / MODEL_RATE_HZ + place
+        state = replace(state, low=(*state.low, _decimated(samples))[-HUM_S:])
+        measured += _seconds(channels, samples, start_s, state.low)
+    rest = held[whole * MODEL_RATE_HZ :].copy()
+    return replace(state, chunks=(rest,) if len(rest) else (), pending=len(rest)), tuple(measured)
+
+
+def _seconds(
+    channels: tuple[int, ...], samples: Samples, start_s: float, low: tuple[NDArray[np.float64], ...]
+) -> list[Second]:
+    with np.errstate(invalid="ignore", divide="ignore"):  # a sample that is no number has no twin
+        twins = _twins(channels, samples)
+    hums = np.concatenate(low) if len(low) == HUM_S else None
+    return [
+        _second(
+            channel,
+            samples[:, place],
+            start_s,
+            () if hums is None else tuple(_hum(hums[:, place], mains_hz) for mains_hz in MAINS_HZ),
+            twins[place],
+        )
+        for place, channel in enumerate(channels)
+    ]
+
+
+def _second(channel: int, samples: Samples, start_s: float, hums: tuple[Hum, ...], twin: int | None) -> Second:
+    if not np.isfinite(samples).all():
+        return Second(channel, start_s, False, 0.0, 0.0, 0.0, 0.0, ())
+    sound = samples.astype(np.float64)
+    offset = float(sound.mean())
+    span = float(np.ptp(sound))
+    return Second(
+        channel=channel,
+        start_s=start_s,
+        finite=True,
+        level_dbfs=rms_dbfs((samples - offset).astype(np.float32)),
+        offset=offset,
+        span=span,
+        clipped=_clipped(sound, span),
+        bands_dbfs=_bands(sound - offset),
+        hums=hums,
+        twin=twin,
+    )
+
+
+def _clipped(sound: NDArray[np.float64], span: float) -> float:
+    at_full_scale = float(np.mean(np.abs(sound) >= FULL_SCALE))
+    if span < LEAST_SPAN:
+        return at_full_scale
+    flat = (sound >= sound.max() - FLAT * span) | (sound <= sound.min() + FLAT * span)
+    return max(at_full_scale, float(np.mean(flat)))
+
+
+def _bands(sound: NDArray[np.float64]) -> tuple[float, ...]:
+    """Level in each octave, dBFS: [n] -> K."""
+    power = np.abs(np.fft.rfft(sound * _HANN)) ** 2 * _WEIGHT  # a second has bins 1 Hz apart
+    return tuple((10 * np.log10(np.maximum(np.add.reduceat(power, BAND_EDGES_HZ)[:-1], FLOOR))).tolist())
+
+
+def _decimated(samples: Samples) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):
+        low: NDArray[np.float64] = samples.astype(np.float64).reshape(-1, DECIMATION, samples.shape[1]).mean(axis=1)
+    return low
+
+
+def _hum(low: NDArray[np.float64], mains_hz: int) -> Hum:
+    """How much of ``low`` ([n], decimated, ``HUM_S`` long) is a comb."""
+    if not np.isfinite(low).all():
+        return Hum(mains_hz, 0.0, -150.0)
+    window = np.hanning(len(low))
+    power = np.abs(np.fft.rfft((low - low.mean()) * window)) ** 2 * 2.0 / (len(low) * float(np.sum(window**2)))
+    near, far = (round(hz * HUM_S) for hz in LINE_SIDES_HZ)
+    stands_out, levels = [], []
+    for number in range(1, MAINS_LINES + 1):
+        middle = mains_hz * number * HUM_S
+        stray = max(1, round(middle * MAINS_STRAYS))
+        line = power[middle - stray - 1 : middle + stray + 2]
+        sides = np.concatenate([power[middle - far : middle - near], power[middle + near : middle + far]])
+        stands_out.append(10 * np.log10(max(float(line.max()), FLOOR) / max(float(np.median(sides)), FLOOR)))
+        levels.append(float(line.sum()))
+    return Hum(mains_hz, float(sorted(stands_out)[-4]), 10 * float(np.log10(max(sum(levels), FLOOR))))
+
+
+def _twins(channels: tuple[int, ...], samples: Samples) -> list[int | None]:
+    """For each column, the first other channel that is the same but for its loudness; silent ones have no twin."""
+    sound = samples.astype(np.float64)
+    sound -= sound.mean(axis=0)
+    power = np.einsum("ij,ij->j", sound, sound)
+    count = sound.shape[1]
+    twins: list[int | None] = [None] * count
+    if count == 1:
+        return twins
+    shared = sound.T @ sound
+    rest = 1.0 - shared**2 / np.outer(power, power)  # of the power, what the other channel does not explain
+    same = rest < 10 ** (TWIN_DB / 10)  # false where a power is 0 or not a number
+    for one in range(count):
+        twins[one] = next((channels[other] for other in range(count) if other != one and same[one, other]), None)
+    return twins
