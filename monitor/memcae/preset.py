@@ -75,9 +75,7 @@ class NetworkSpec:
     """Bands that a head on the encoder tells raised from lowered (the training's second task); 0 is no head."""
     forgiven_db: float = 0.0
     """A window that is louder or quieter as a whole by up to this is brought to the mean level of the training set, and
-    in proportion a brighter or darker one (`monitor.memcae.forgiveness`); only for the logarithmic scale. More than
-    the `spectrum` view forgives, which tells how loud is too loud: to the texture, half a decibel beyond the bound is a
-    sound that it never heard (measured: a score of 38)."""
+    in proportion a brighter or darker one (`monitor.memcae.forgiveness`); only for the logarithmic scale."""
     shrinkage: float = 0.0
     """Weights below this multiple of 1/N are set to 0 and the rest scaled up again (MemAE section 3.3); 0 is none."""
 
@@ -151,7 +149,7 @@ PAPER_LITERAL = dataclasses.replace(PAPER, name="paper-literal", network=Network
 DEFAULT = Preset(
     name="default",
     spectrogram=SpectrogramSpec(scale="log", average=4, centred=False, standardise=True),
-    network=NetworkSpec(slots=100, addressing="cosine", asked_bands=8, forgiven_db=6.0),
+    network=NetworkSpec(slots=100, addressing="cosine", asked_bands=8, forgiven_db=3.0),
     training=TrainingSpec(epochs=8.0, least_steps=300, most_steps=750, crop_columns=49, references="shared", folds=10),
     views=("recall", "rhythm", "texture", "residual"),
     fusion="anchored",
