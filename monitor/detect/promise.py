@@ -148,7 +148,8 @@ def _more_places(replay: Replay, alpha: float, spread: float) -> float:
         if _trusted(tail, _tail_threshold(replay, tail, alpha), alpha):
             break
         times *= FINER
-    return max(min(times * replay.places, whole) - replay.places, 0.0)
+    # A promise that as much sound again as there is would not keep is never kept for nothing: at least one place more.
+    return max(min(times * replay.places, whole) - replay.places, 1.0)
 
 
 def _tail(replay: Replay, spread: float, times: float) -> Tail:

@@ -51,7 +51,7 @@ def fit_machine(
     fitted = fit(job, units, progress)
     tempered, outlying = references.temper(fitted.scores)
     model = fitted.model
-    model.version = artifact.version_id(model, created_s)
+    model.version = artifact.free_version_id(state_dir, job.machine, model, created_s)
     calibration = calibrate(
         tempered,
         window_s=job.window_s,

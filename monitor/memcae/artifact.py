@@ -52,6 +52,18 @@ def version_id(model: MachineModel, created_s: float) -> str:
     return f"{stamp}-{tensorfile.digest(model.tensors())[:8]}"
 
 
+def free_version_id(state_dir: Path, machine: str, model: MachineModel, created_s: float) -> str:
+    """As `version_id`, a second or more later where that name is taken: by the same model, made in the same second.
+
+    Raises:
+        ArtifactError: the machine's id is no folder name.
+    """
+    folder = _machine_folder(state_dir, machine)
+    while (folder / (version := version_id(model, created_s))).exists():
+        created_s += 1.0
+    return version
+
+
 def save_version(
     state_dir: Path,
     machine: str,

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 
 from monitor.audio.windows import Window
 from monitor.errors import DeviceError
-from monitor.memcae import records
+from monitor.memcae import crowd, overlap, records, ways
+from monitor.memcae.allocation import keep_freed_memory
+from monitor.memcae.crowd import Member
+from monitor.memcae.folded import Folded
 from monitor.memcae.model import MachineModel
+from monitor.memcae.overlap import Past
+from monitor.memcae.preset import Preset
 from monitor.memcae.score import Score
+from monitor.memcae.ways import Choice, Way
+
+BATCH_SAMPLES = 640_000
+"""Samples in one pass at most, 40 s: what is shared between machines then stays near a processor's cache; more at a
+time is no faster."""
+
+STACK_SAMPLES = 64 * BATCH_SAMPLES
+"""The same for stacked networks: a GPU wants hundreds of windows at a time; some 40 bytes a sample are held."""
+
+STACKS = 8
+"""Stacks of networks kept at most; in service the same machines' windows come together again and again."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -38,22 +56,47 @@ class Fleet:
 
     def __init__(self, models: Mapping[str, MachineModel], device: str = "auto") -> None:
         self.device = choose_device(device)
-        self._models: dict[str, MachineModel] = {}
+        self._members: dict[str, Member] = {}
+        self._ways: dict[Preset, Way] = {}
+        self._stacks: dict[tuple[str, ...], Folded] = {}
+        self._pasts: dict[str, Past] = {}  # of machines whose windows overlap
+        self._ends_s: dict[str, float] = {}  # when each machine's last window ended, UTC, POSIX seconds
         for machine, model in models.items():
             self.replace(machine, model)
 
     @property
     def models(self) -> Mapping[str, MachineModel]:
         """The models in service, by machine."""
-        return dict(self._models)
+        return {machine: member.model for machine, member in self._members.items()}
+
+    def prepare(self) -> Mapping[str, Choice]:
+        """Get ready for years of scoring: find out, in about a second per preset, which way is fastest here.
+
+        Without this the windows are scored one machine after another, which is never far from the fastest.
+
+        Returns:
+            What was found, by the preset's name.
+        """
+        keep_freed_memory()
+        models: dict[Preset, list[MachineModel]] = {}
+        for member in self._members.values():
+            models.setdefault(member.model.preset, []).append(member.model)
+        choices = {preset: ways.choose(alike) for preset, alike in models.items()}
+        self._ways = {preset: choice.way for preset, choice in choices.items()}
+        for machine, model in self.models.items():
+            self.replace(machine, model)
+        return {preset.name: choice for preset, choice in choices.items()}
 
     def replace(self, machine: str, model: MachineModel) -> None:
         """Score ``machine`` by ``model`` from now on; no other machine is touched."""
-        self._models[machine] = model.to(self.device)
+        self.remove(machine)
+        self._members[machine] = ways.member(model.to(self.device), self._way(model.preset))
 
     def remove(self, machine: str) -> None:
         """Forget ``machine``; harmless when it is not there."""
-        self._models.pop(machine, None)
+        self._members.pop(machine, None)
+        self._pasts.pop(machine, None)
+        self._stacks = {names: stack for names, stack in self._stacks.items() if machine not in names}
 
     def score(self, windows: Sequence[Window]) -> list[Score]:
         """The scores of ``windows``, in their order.
@@ -62,16 +105,80 @@ class Fleet:
         model gets the value NaN; no other window is touched by it.
         """
         scores = [records.unknown(window) for window in windows]
-        alike: dict[tuple[str, int], list[int]] = {}
+        rest = []
         for place, window in enumerate(windows):
-            if records.can_score(self._models.get(window.machine), window):
-                alike.setdefault((window.machine, len(window.samples)), []).append(place)
-        for (machine, _), places in alike.items():
-            for place, score in zip(places, self._score(machine, [windows[i] for i in places]), strict=True):
+            if (score := self._gone_on(window)) is not None:
+                scores[place] = score
+            else:
+                rest.append(place)
+        for places in self._batches(windows, rest):
+            for place, score in zip(places, self._score([windows[i] for i in places]), strict=True):
                 scores[place] = score
         return scores
 
-    def _score(self, machine: str, windows: Sequence[Window]) -> list[Score]:
-        model = self._models[machine]
+    @torch.inference_mode()
+    def _gone_on(self, window: Window) -> Score | None:
+        """The score of a window that shares sound with the last one of its machine; None of any other."""
+        machine, member = window.machine, self._members.get(window.machine)
+        preset = None if member is None else member.model.preset
+        before_s = self._ends_s.get(machine, -math.inf)
+        self._ends_s[machine] = window.end_s
+        overlaps = window.start_s < before_s < window.end_s
+        if member is None or preset is None or not preset.grid or not overlaps or not self._goes_on(member, window):
+            self._pasts.pop(machine, None)
+            return None
+        spec, past = preset.spectrogram, self._pasts.get(machine)
+        by = 0 if past is None else overlap.shift(past, window, spec, preset.grid)
+        if past is not None and by:
+            past = overlap.go_on(member.network, spec, past, window, by)
+        else:
+            past = overlap.begin(member.network, spec, window)
+        self._pasts[machine] = past
+        (score,) = records.scores([member.model], [window], overlap.judge(member.model, past))
+        return score
+
+    def _goes_on(self, member: Member, window: Window) -> bool:
+        """Whether sharing is worth it: on a GPU, and where networks are stacked, a window alone costs as much."""
+        if self.device.type != "cpu" or self._way(member.model.preset).stacked:
+            return False
+        return records.can_score(member.model, window)
+
+    def _batches(self, windows: Sequence[Window], among: Sequence[int]) -> Iterator[list[int]]:
+        """Places of windows that can be scored in one pass: of one preset and length, machine by machine."""
+        alike: dict[tuple[Preset, int, int], list[int]] = {}
+        seen: Counter[str] = Counter()
+        for place in among:
+            window = windows[place]
+            member = self._members.get(window.machine)
+            if member is None or not records.can_score(member.model, window):
+                continue
+            preset = member.model.preset
+            turn = seen[window.machine] if self._way(preset).stacked else 0  # a stack has every machine once
+            seen[window.machine] += 1
+            alike.setdefault((preset, len(window.samples), turn), []).append(place)
+        for (preset, length, _), places in alike.items():
+            ordered = sorted(places, key=lambda place: windows[place].machine)  # stable: a machine's own order stays
+            step = max(1, (STACK_SAMPLES if self._way(preset).stacked else BATCH_SAMPLES) // length)
+            for first in range(0, len(ordered), step):
+                yield ordered[first : first + step]
+
+    def _score(self, windows: Sequence[Window]) -> list[Score]:
+        members = [self._members[window.machine] for window in windows]
         samples = torch.from_numpy(np.stack([window.samples for window in windows])).to(self.device)
-        return records.scores(model, windows, model.score_batch(samples))
+        return records.scores(
+            [member.model for member in members], windows, crowd.judge(members, samples, self._together(windows))
+        )
+
+    def _together(self, windows: Sequence[Window]) -> Folded | None:
+        """The networks of these windows' machines as one; None where they are asked one after another."""
+        names = tuple(window.machine for window in windows)
+        if len(names) == 1 or not self._way(self._members[names[0]].model.preset).stacked:
+            return None
+        if names not in self._stacks:
+            if len(self._stacks) == STACKS:
+                self._stacks.pop(next(iter(self._stacks)))
+            self._stacks[names] = Folded([self._members[name].model.network for name in names])
+        return self._stacks[names]
+
+    def _way(self, preset: Preset) -> Way:
+        return self._ways.get(preset, Way())

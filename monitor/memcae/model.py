@@ -109,7 +109,7 @@ class MachineModel:
         excess = explanation.band_levels(seen.quiet_db, seen.spec) - self.knowledge.levels.mean_db
         columns = dict(zip(self.preset.views, comparable.unbind(dim=1), strict=True))
         roles = [view.role for view in self._views]
-        heard = seen.samples.isfinite().all(dim=1)  # said outright: the quietest half of a window would leave a NaN out
+        heard = finite(seen.samples)  # said outright: the quietest half of a window would leave a NaN out
         value = fusion.fuse(comparable, roles, self.preset.fusion).where(heard, torch.nan)
         return ViewScores(value, columns, excess.where(heard[:, None], torch.nan))
 
@@ -152,6 +152,11 @@ def from_tensors(
     except RuntimeError as error:
         raise ValueError(f"does not fit its preset: {' '.join(str(error).split())}") from error
     return MachineModel(machine, version, preset, window_s, network, Knowledge(views, reference, levels))
+
+
+def finite(samples: Tensor) -> Tensor:
+    """Which of the windows [B, n] hold no NaN and no infinity: [B]; nothing else times 0 is other than 0."""
+    return (samples * 0).sum(dim=1) == 0
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -106,6 +106,10 @@ class MemCAE(nn.Module):
         full: Tensor = self.decoder(recalled)
         return full[:, 0, : target.shape[1], : target.shape[2]]
 
+    def mean_decoded(self, recalled: Tensor, target: Tensor) -> Tensor:
+        """The time average of what `decode` gives: [B, C, F', T'] -> [B, F]."""
+        return self.decode(recalled, target).mean(dim=2)
+
     def reconstruct(self, target: Tensor, latent: Tensor) -> tuple[Tensor, Tensor | None]:
         """The reconstruction of a standardised [B, F, T] from its latent, and the memory's weights [positions, N].
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from monitor.audio.windows import Window
 from monitor.memcae import records
 from monitor.memcae.model import MachineModel, ViewScores
+from monitor.memcae.network import MemCAE
 from monitor.memcae.score import Score
 from monitor.memcae.views.observation import Observation
 
@@ -25,8 +26,15 @@ class PlainObservation(Observation):
     @cached_property
     def reconstruction(self) -> Tensor:
         """[B, F, T], what comes back through the memory and the decoder."""
+        if not isinstance(self.network, MemCAE):
+            raise TypeError("the plain way takes the network as it was trained")
         reconstruction, _ = self.network.reconstruct(self.target, self.layers[-1])
         return reconstruction
+
+    @cached_property
+    def missing(self) -> Tensor:
+        """[B, F], the time average of target less reconstruction."""
+        return (self.target - self.reconstruction).mean(dim=2)
 
 
 @torch.inference_mode()
@@ -56,5 +64,5 @@ class PlainFleet:
         if model is None or not records.can_score(model, window):
             return records.unknown(window)
         said = judge(model, torch.from_numpy(window.samples).to(self.device))
-        (score,) = records.scores(model, [window], said)
+        (score,) = records.scores([model], [window], said)
         return score

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
+
 from monitor.audio.windows import Window
 from monitor.memcae import explanation
+from monitor.memcae.explanation import NormalLevels
 from monitor.memcae.model import MachineModel, ViewScores
 from monitor.memcae.score import Score
 
@@ -18,11 +21,11 @@ def can_score(model: MachineModel | None, window: Window) -> bool:
     return len(window.samples) >= model.least_samples
 
 
-def scores(model: MachineModel, windows: Sequence[Window], said: ViewScores) -> list[Score]:
-    """What ``model`` said of its ``windows`` as records, moved off the device in one go per tensor."""
+def scores(models: Sequence[MachineModel], windows: Sequence[Window], said: ViewScores) -> list[Score]:
+    """What each window's model, of one preset, said of it as records, moved off the device in one go per tensor."""
     values = said.value.tolist()
     by_view = {name: column.tolist() for name, column in said.views.items()}
-    bands = explanation.bands(said.excess_db, model.knowledge.levels, model.preset.spectrogram)
+    bands = explanation.bands(said.excess_db, normal_levels(models), models[0].preset.spectrogram)
     return [
         Score(
             machine=window.machine,
@@ -34,6 +37,12 @@ def scores(model: MachineModel, windows: Sequence[Window], said: ViewScores) -> 
         )
         for i, window in enumerate(windows)
     ]
+
+
+def normal_levels(models: Sequence[MachineModel]) -> NormalLevels:
+    """The normal levels that each of B windows is held against: [B, K] each."""
+    known = [model.knowledge.levels for model in models]
+    return NormalLevels(torch.stack([each.mean_db for each in known]), torch.stack([each.spread_db for each in known]))
 
 
 def unknown(window: Window) -> Score:

@@ -26,10 +26,19 @@ def power(samples: Tensor, spec: SpectrogramSpec) -> Tensor:
         [B, bins, frames].
     """
     window = torch.hann_window(spec.n_fft, dtype=samples.dtype, device=samples.device)
-    transform = torch.stft(
-        samples, spec.n_fft, spec.hop, window=window, center=spec.centred, pad_mode="reflect", return_complex=True
-    )
-    return transform.real.square() + transform.imag.square()
+    if spec.centred:
+        half = spec.n_fft // 2
+        samples = F.pad(samples[:, None], (half, half), mode="reflect")[:, 0]
+    frames = samples.unfold(1, spec.n_fft, spec.hop)
+    if samples.is_cuda:
+        transform = torch.fft.rfft(frames * window)
+        squared: Tensor = transform.real.square() + transform.imag.square()
+        return squared.transpose(1, 2)
+    found = samples.new_empty(len(samples), frames.shape[1], spec.bins)
+    for each, out in zip(frames, found, strict=True):  # a window at a time stays in the cache
+        parts = torch.view_as_real(torch.fft.rfft(each * window)).square_()
+        torch.add(parts[..., 0], parts[..., 1], out=out)
+    return found.transpose(1, 2)
 
 
 def scaled(squared: Tensor, spec: SpectrogramSpec) -> Tensor:
@@ -39,8 +48,18 @@ def scaled(squared: Tensor, spec: SpectrogramSpec) -> Tensor:
         [B, bins, columns], the power averaged over ``spec.average`` frames: |X| for the scale `magnitude`, ln |X| for
         `log`.
     """
-    averaged = squared if spec.average == 1 else F.avg_pool1d(squared, spec.average)
+    averaged = averages(squared, spec.average)
     return averaged.sqrt() if spec.scale == "magnitude" else 0.5 * (averaged + POWER_FLOOR).log()
+
+
+def averages(squared: Tensor, frames: int) -> Tensor:
+    """The mean over every ``frames`` frames of [B, bins, frames]; what is left over at the end is left out."""
+    if frames == 1:
+        return squared
+    count = squared.shape[2] // frames
+    by_frame = squared.transpose(1, 2)  # as `power` has them in memory: whole rows are added, not strided values
+    mean = by_frame[:, : count * frames].reshape(len(squared), count, frames, -1).mean(dim=2)
+    return mean.transpose(1, 2)
 
 
 def spectrogram(samples: Tensor, spec: SpectrogramSpec) -> Tensor:

@@ -24,16 +24,17 @@ from monitor.publish.commands import Response
 from monitor.publish.connection import Client, MqttSettings, TlsSettings
 from monitor.publish.encoding import Utc
 from monitor.publish.face import Face
-from monitor.publish.ids import new_ulid
 from monitor.publish.inbox import ANSWERS, Answer, Inbox, Incoming
-from monitor.publish.messages import Alarm, Event, Message, Payload, Presence, Status, to_message
+from monitor.publish.messages import Alarm, Event, Message, Payload, Presence, to_message
 from monitor.publish.outage import Outage
 from monitor.publish.outbox import Outbox
+from monitor.publish.presence import status
 from monitor.publish.reconnect import Reconnect
 from monitor.publish.retained import Retained
 from monitor.publish.rows import Audited
 from monitor.publish.session import TELEMETRY, Session
 from monitor.publish.topics import Topics
+from monitor.publish.troubles import troubles
 
 __all__ = ["MqttSettings", "Publisher", "TlsSettings"]
 
@@ -64,8 +65,7 @@ class Publisher:
         self._face = face
         self._settings = settings
         self._topics = topics
-        self._outbox = outbox
-        self._clock = clock
+        self._outbox, self._clock = outbox, clock
         self._retained = Retained()
         self._telemetry: deque[Message] = deque(maxlen=TELEMETRY)
         answers: deque[Answer] = deque(maxlen=ANSWERS)
@@ -76,7 +76,7 @@ class Publisher:
         self._connected = threading.Event()
         self._waiter = threading.Event()  # set by a turn that began after it was put here and left nothing to wait for
         self._closing = False
-        self._outage = Outage()
+        self._outage = Outage(outbox.depth)
         self._reconnect = Reconnect(settings)
 
     @property
@@ -88,6 +88,10 @@ class Publisher:
     def depth(self) -> int:
         """Events that wait for the broker's acknowledgement."""
         return self._outbox.depth
+
+    def troubles(self) -> tuple[str, ...]:
+        """Why messages do not reach the broker, in words; nothing while they do."""
+        return troubles(self._outage.lasts_s, self._session.denied, self._outbox.health())
 
     @property
     def alive(self) -> bool:
@@ -104,7 +108,7 @@ class Publisher:
         Raises:
             BadInputError: a certificate, key or password file cannot be used, or the host is no host name.
         """
-        will = self._status(Presence.OFFLINE, reason="connection lost", last_will=True)
+        will = status(self._topics, Presence.OFFLINE, None, "connection lost")
         client = connection.make_client(self._settings, f"monitor-{self._topics.node}", will)
         for (machine, kind), payload in self._outbox.documents().items():
             self._retained.put(Message(self._topics.alarm(machine, kind), payload, Alarm.qos, Alarm.retain))
@@ -222,13 +226,8 @@ class Publisher:
         if self.connected and self.alive and timeout_s > 0:
             self._waiter.wait(timeout_s)
 
-    def _status(self, state: Presence, reason: str | None = None, *, last_will: bool = False) -> Message:
-        now = Utc(self._clock())
-        moment = None if last_will else now
-        status = Status(
-            id=new_ulid(now), node=self._topics.node, time=moment, published_at=moment, state=state, reason=reason
-        )
-        return to_message(status, self._topics)
+    def _status(self, state: Presence, reason: str | None = None) -> Message:
+        return status(self._topics, state, Utc(self._clock()), reason)
 
     # From here on: the network thread.
 
@@ -238,6 +237,8 @@ class Publisher:
             return
         waiter = self._waiter
         self._outbox.flush()
+        if (told := self._outage.short()) is not None:
+            self._outbox.note_outage(told)
         events = not self._closing
         self._session.send(client, events=events)
         if self._session.idle(events=events):

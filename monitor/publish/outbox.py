@@ -7,10 +7,11 @@ what cannot be written stays in memory, is delivered from there, and is written 
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +20,13 @@ from monitor.publish.encoding import Utc, encode
 from monitor.publish.ids import new_ulid
 from monitor.publish.journal import Journal
 from monitor.publish.messages import Alarm, DeliveryEvent, Event, Gap, OutboxHealth, Refusal
+from monitor.publish.overflow import OutboxLimits, Overflow
 from monitor.publish.refusals import Refusals
 from monitor.publish.rows import Audited, Dead, Role, Row
 
 _SETTLE_AT = 64  # acknowledged rows deleted together: more saves little, and is sent twice after a power cut
+_AGE_EVERY_S = 3600.0  # what may wait for months is looked at once an hour
 _TRY_EVERY_S = 1.0  # a disk that was full is found writable soon, and one that fails is not flooded with attempts
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxLimits:
-    """How much may wait; beyond it the oldest events that were never sent give way to one gap event."""
-
-    rows: int = 100_000
-    """Two days of an event every 2 s."""
-    size_bytes: int = 64 * 2**20
-    """Of payloads; the file is about a quarter larger."""
-    unsaved_rows: int = 10_000
-    """Of them in memory only, while the disk is full or failing; about 10 MB."""
-    reserve_bytes: int = 2 * 2**20
-    """Kept free inside the file against a full disk; about 1500 events."""
 
 
 class Outbox:
@@ -64,7 +53,8 @@ class Outbox:
         self._journal = Journal(path, self._limits.reserve_bytes, clock, self._tell)
         self._cursor = 0  # the last row handed out on this connection
         self._sent_through = 0  # the last row ever handed out: those before may have arrived, and are never dropped
-        self._dropped = 0
+        self._overflow = Overflow(self._journal, self._limits, self._gap)
+        self._aged_s = -math.inf
         self._refusals = Refusals()
         self._tried_s = 0.0
 
@@ -115,7 +105,8 @@ class Outbox:
                 self._journal.keep_document(document.machine or "", document.kind, encode(document))
             self._journal.keep_states(texts)
             self._journal.note(audit)
-            self._make_room()
+            self._overflow.make_room(self._sent_through)
+            self._drop_old(self._clock())
             self._journal.save()
             return numbered, documents
 
@@ -174,9 +165,11 @@ class Outbox:
             self._cursor = 0
 
     def flush(self) -> None:
-        """Try again, at most once a second, to write what could not be written; cheap when there is nothing."""
+        """Try again, at most once a second, to write what could not be written, and drop what is too old; cheap."""
         with self._guard:
             now = self._clock()
+            if self._drop_old(now):
+                self._journal.save()
             if self._journal.failing and abs(now - self._tried_s) >= _TRY_EVERY_S:
                 self._tried_s = now
                 self._journal.save()
@@ -210,7 +203,7 @@ class Outbox:
                 bytes=self._journal.size,
                 last_seq=self._journal.last_seq,
                 unsaved=len(self._journal.unsaved),
-                dropped=self._dropped,
+                dropped=self._overflow.dropped,
                 refused=self._refusals.count,
             )
 
@@ -244,30 +237,17 @@ class Outbox:
             own = self._add(self._own_event(DeliveryEvent.REFUSED, detail, refusal=refusal), "report")
             self._refusals.told_seq = own.seq
 
-    def _make_room(self) -> None:
-        limits, journal = self._limits, self._journal
-        while journal.depth > limits.rows or journal.size > limits.size_bytes:
-            if not self._merge(journal.rows_after(self._sent_through, 2)):
-                return  # nothing left but what may have arrived
-        while journal.failing and len(journal.unsaved) > limits.unsaved_rows:
-            oldest = sorted(seq for seq in journal.unsaved if seq > self._sent_through)[:2]
-            if not self._merge([journal.unsaved[seq] for seq in oldest]):
-                return
-
-    def _merge(self, rows: Sequence[Row]) -> bool:
-        """Let one gap event stand for two rows that follow each other; it takes the place of the second."""
-        if len(rows) < 2:
+    def _drop_old(self, now_s: float) -> bool:
+        """Once an hour; gives whether it was time."""
+        if abs(now_s - self._aged_s) < _AGE_EVERY_S:
             return False
-        for row in rows:
-            self._journal.remove(row)
-            self._dropped += row.role != "gap"
-        gaps = [_gap_of(row) for row in rows]
-        gap = replace(gaps[0], last_seq=rows[-1].seq, count=sum(each.count or 0 for each in gaps))
-        event = self._own_event(
-            DeliveryEvent.GAP, "more events than the outbox holds; the oldest were given up", gap=gap
-        )
-        self._journal.put(Row(rows[-1].seq, "gap", encode(replace(event, seq=rows[-1].seq))))
+        self._aged_s = now_s
+        self._overflow.drop_old(self._sent_through, now_s)
         return True
+
+    def _gap(self, gap: Gap) -> Event:
+        why = "more events than the outbox holds" if gap.reason == "outbox_full" else "they had waited too long"
+        return self._own_event(DeliveryEvent.GAP, f"{why}; the oldest were given up", gap=gap)
 
     def _tell(self, event: DeliveryEvent, detail: str, gap: Gap | None) -> None:
         self._add(self._own_event(event, detail, gap=gap), "report")
@@ -288,11 +268,3 @@ class Outbox:
             gap=gap,
             refusal=refusal,
         )
-
-
-def _gap_of(row: Row) -> Gap:
-    """What is missing once ``row`` is dropped."""
-    if row.role == "gap":
-        gap = json.loads(row.payload)["gap"]
-        return Gap(first_seq=gap["first_seq"], last_seq=row.seq, count=gap["count"], reason=gap["reason"])
-    return Gap(first_seq=row.seq, last_seq=row.seq, count=1, reason="outbox_full")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
 from monitor.publish.messages import Message
 
@@ -26,6 +27,11 @@ class Retained:
         with self._guard:
             topic = next(iter(self._due), None)
             return None if topic is None else self._due.pop(topic)
+
+    def again(self, topics: Iterable[str]) -> None:
+        """Have the latest of these topics sent again."""
+        with self._guard:
+            self._due |= {topic: self._all[topic] for topic in topics if topic in self._all}
 
     def all_due(self, first: str) -> None:
         """Have everything sent again, the topic ``first`` before the others: the broker may have lost it all."""

@@ -5,6 +5,7 @@ All of it belongs to the network thread, so that nothing here needs a lock.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from monitor.publish.inbox import Answer
 from monitor.publish.messages import Event, Message
+from monitor.publish.outage import LEAST_S
 from monitor.publish.outbox import Outbox
 from monitor.publish.retained import Retained
 from monitor.publish.topics import Topics
@@ -26,14 +28,18 @@ TELEMETRY = 4096  # scores that may wait for a slow broker, 2 MB: ten windows of
 _REFUSED = 0x80  # MQTT 5: reason codes from here on are failures
 _TOO_LARGE = 0x95  # MQTT 5's own code for a packet that is
 _OVERHEAD = 16  # bytes of an MQTT 5 publish besides topic and payload, rounded up
+_TRY_EVERY_S = 300.0  # someone who has corrected an access list sees the result while still at it
 _RECEIVE_MAXIMUM = 65_535  # what MQTT 5 takes for granted when the broker says nothing
 
 
 class _Sent(NamedTuple):
-    """A publish that waits for its answer; an event has a number, a retained message does not."""
+    """A publish that waits for its answer."""
 
     topic: str
     seq: int | None
+    """Of an event."""
+    lasting: bool
+    """An event or a retained message; the answer to a command is not missed for long."""
 
 
 class Session:
@@ -58,7 +64,11 @@ class Session:
         self._packet_limit: int | None = None
         self._sent: dict[int, _Sent] = {}
         self._written: set[int] = set()  # telemetry that is not on the socket yet
-        self._denied: set[str] = set()
+        self._known: set[str] = set()  # topics whose refusal has been told of
+        self._tried_s = 0.0
+        self._progress_s = 0.0  # when a publish was answered last, or the first one began to wait; monotonic
+        self.denied: frozenset[str] = frozenset()
+        """Topics of events and retained messages that the broker refuses; any thread may look."""
 
     def begin(self, properties: Properties | None) -> None:
         """The broker has accepted the connection, with these MQTT 5 properties."""
@@ -66,6 +76,7 @@ class Session:
         self._window = max(min(self._most, getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM) - 1), 1)
         self._packet_limit = getattr(properties, "MaximumPacketSize", None)
         self.end()
+        self.denied &= {self._topics.event}  # everything else is sent again at once
         self._retained.all_due(first=self._topics.status)
 
     def end(self) -> None:
@@ -79,6 +90,7 @@ class Session:
     def send(self, client: paho.Client, *, events: bool) -> None:
         """Send what there is room for; without ``events`` only what is retained."""
         self._send_answers(client)
+        self._try_again()
         self._send_retained(client)
         if events:
             self._send_events(client)
@@ -92,20 +104,38 @@ class Session:
     def answered(self, mid: int, reason: ReasonCode) -> None:
         """The broker has answered a publish, or a telemetry message is on its way."""
         sent = self._sent.pop(mid, None)
+        if sent is not None:
+            self._note_progress()
         if sent is None:
             self._written.discard(mid)
         elif reason.value >= _REFUSED:
             self._refused(sent, reason.value, str(reason))
-        elif sent.seq is None:
-            self._denied.discard(sent.topic)
-            self._retained.arrived(sent.topic)
         else:
-            self._outbox.acknowledge(sent.seq)
+            self._known.discard(sent.topic)
+            self.denied -= {sent.topic}
+            if sent.seq is None:
+                self._retained.arrived(sent.topic)
+            else:
+                self._outbox.acknowledge(sent.seq)
+
+    def _note_progress(self) -> None:
+        """A broker that is connected but answers nothing is as good as away."""
+        now_s, before_s = time.monotonic(), self._progress_s
+        self._progress_s = now_s
+        if now_s - before_s >= LEAST_S:
+            self._outbox.note_outage(f"the broker did not answer for {now_s - before_s:.0f} s")
+
+    def _try_again(self) -> None:
+        """A broker does not tell when it has come to allow a topic: retained messages are tried anew."""
+        now_s = time.monotonic()
+        if self.denied and now_s - self._tried_s >= _TRY_EVERY_S:
+            self._tried_s = now_s
+            self._retained.again(self.denied)
 
     def _send_answers(self, client: paho.Client) -> None:
         while len(self._sent) < self._window and self._answers:
             answer = self._answers.popleft()
-            self._publish(client, answer.message, None, answer.properties)
+            self._publish(client, answer.message, None, answer.properties, lasting=False)
 
     def _send_retained(self, client: paho.Client) -> None:
         while len(self._sent) < self._window and (message := self._retained.take()) is not None:
@@ -125,21 +155,31 @@ class Session:
                 self._written.add(sent.mid)
 
     def _publish(
-        self, client: paho.Client, message: Message, seq: int | None, properties: Properties | None = None
+        self,
+        client: paho.Client,
+        message: Message,
+        seq: int | None,
+        properties: Properties | None = None,
+        *,
+        lasting: bool = True,
     ) -> None:
         """Hand one message to paho; when the connection is just breaking, `end` takes it back."""
-        waits = _Sent(message.topic, seq)
+        waits = _Sent(message.topic, seq, lasting)
         size = len(message.topic.encode()) + len(message.payload) + _OVERHEAD
         size += 0 if properties is None else len(properties.pack())  # type: ignore[no-untyped-call]
         if self._packet_limit is not None and size > self._packet_limit:  # the broker would hang up, again and again
             self._refused(waits, _TOO_LARGE, f"{size} bytes, the broker takes {self._packet_limit}")
             return
         sent = client.publish(message.topic, message.payload, message.qos, message.retain, properties)
+        self._progress_s = self._progress_s if self._sent else time.monotonic()
         self._sent[sent.mid] = waits
 
     def _refused(self, sent: _Sent, code: int, reason: str) -> None:
-        known = sent.topic in self._denied
-        self._denied.add(sent.topic)
+        known = sent.topic in self._known
+        self._known.add(sent.topic)
+        if sent.lasting:
+            self._tried_s = self._tried_s if self.denied else time.monotonic()
+            self.denied |= {sent.topic}
         if not known:
             _log.warning("the broker refused a publish", topic=sent.topic, reason_code=code, reason=reason)
         if sent.seq is None:

@@ -5,15 +5,16 @@ Belongs to the inference thread; asks no clock and sends nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import structlog
 
-from monitor.detect import group, kpi, lifecycle
+from monitor.detect import delivery, group, kpi, lifecycle
 from monitor.detect.alarm import AlarmEvent
 from monitor.detect.alarm_state import AlarmState
+from monitor.detect.delivery import DeliveryState
 from monitor.detect.group import NODE, GroupChange, GroupPolicy, GroupState
 from monitor.detect.kinds import AlarmKind
 from monitor.detect.kpi import KpiState
@@ -26,7 +27,8 @@ Key: TypeAlias = tuple[str, AlarmKind]
 """Machine (empty for the node) and kind."""
 
 _GROUPS = {SuppressedBy.FLOOD: AlarmKind.FLOOD, SuppressedBy.COMMON_CAUSE: AlarmKind.COMMON_CAUSE}
-_GROUP_STATE, _KPI_STATE = "alarms/group", "alarms/kpi"
+_GROUP_STATE, _KPI_STATE, _DELIVERY_STATE = "alarms/group", "alarms/kpi", "alarms/delivery"
+_DELIVERY: Key = (NODE, AlarmKind.DELIVERY)
 _PLAIN = LifePolicy()
 
 
@@ -73,8 +75,10 @@ class AlarmBook:
         self._policies: dict[str, LifePolicy] = {}
         self._group = _restored(GroupState.from_dict, kept, _GROUP_STATE) or GroupState()
         self.kpi = _restored(KpiState.from_dict, kept, _KPI_STATE) or KpiState(since_s=now_s)
+        self._delivery = _restored(DeliveryState.from_dict, kept, _DELIVERY_STATE) or DeliveryState()
         self._conditions = {
             **conditions,
+            _DELIVERY: self._delivery.condition,
             (NODE, AlarmKind.FLOOD): self._group.flood,
             (NODE, AlarmKind.COMMON_CAUSE): self._group.common,
         }
@@ -111,6 +115,7 @@ class AlarmBook:
             _life_state(key): life.to_dict() for key, life in self._lives.items() if _life_state(key) in self._dirty
         }
         states |= {_GROUP_STATE: self._group.to_dict(), _KPI_STATE: self.kpi.to_dict()}
+        states[_DELIVERY_STATE] = self._delivery.to_dict()
         self._dirty.clear()
         return states
 
@@ -134,6 +139,15 @@ class AlarmBook:
         """A reason for a machine's anomaly alarm to be silent by design began or ended."""
         key = machine, AlarmKind.ANOMALY
         return self._step(key, Suppression(by, on), now_s) if key in self._lives else []
+
+    def deliver(self, troubles: Sequence[str], now_s: float) -> list[News]:
+        """Messages reach the broker, or do not: why, in words."""
+        self._delivery, event = delivery.step(self._delivery, now_s, trouble=bool(troubles))
+        if event is None:
+            return []
+        condition = self._conditions[_DELIVERY] = self._delivery.condition
+        news = self._step(_DELIVERY, Condition(event, condition.alarm_id or ""), now_s)
+        return [replace(each, reason="; ".join(troubles) or None) for each in news]
 
     def order(self, key: Key, order: Order, by: str, reason: str | None, now_s: float) -> list[News]:
         """Carry out a person's command.

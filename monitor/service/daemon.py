@@ -102,6 +102,9 @@ def open_plant(
         BadInputError: see `run_daemon`.
     """
     fleet = Fleet({name: w.model for name, w in watched.items() if w.model is not None}, config.device)
+    for preset, choice in fleet.prepare().items():
+        costs = {str(way): f"{1000 * cost:.1f} ms" for way, cost in choice.costs.items()}
+        _log.info("way of scoring chosen", preset=preset, way=str(choice.way), measured=costs)
     reporter = Reporter.of(config, str(fleet.device), __version__, time.time())
     config.state_dir.mkdir(parents=True, exist_ok=True)
     outbox = Outbox(config.state_dir / database, config.node)

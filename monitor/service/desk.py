@@ -65,6 +65,10 @@ class Outlet(Protocol):
         """Answer one of them."""
         ...
 
+    def troubles(self) -> Sequence[str]:
+        """Why messages do not reach the broker, in words; nothing while they do."""
+        ...
+
 
 class Desk:
     """Lives on the inference thread.
@@ -131,6 +135,7 @@ class Desk:
         if abs(now_s - self._ticked_s) >= TICK_S:
             self._ticked_s = now_s
             self._tell(self._book.tick(sound_s, now_s), now_s)
+            self._tell(self._book.deliver(self._outlet.troubles(), now_s), now_s)
         for incoming in self._outlet.commands():
             self._outlet.answer(incoming, self._answer(incoming, self._clock()))
 

@@ -15,6 +15,8 @@ def sentence(news: News) -> str:
     condition, event = news.condition, news.event
     if event not in {AlarmEvent.WARNING, AlarmEvent.RAISED, AlarmEvent.CLEARED}:
         return _dealt_with(news)
+    if condition.kind is AlarmKind.DELIVERY:
+        return f"delivery alarm: {event}" + (f"; {news.reason}" if news.reason else "")
     if not condition.machine:
         return f"{len(news.machines)} machines, {condition.kind} alarm: {event}; {', '.join(news.machines)}"
     if condition.kind is AlarmKind.MICROPHONE:

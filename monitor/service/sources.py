@@ -28,6 +28,7 @@ from monitor.config import (
     StreamSource,
 )
 from monitor.errors import BadInputError, RecordingError
+from monitor.memcae.preset import PRESETS
 from monitor.service.ears import Ear
 
 AnySource: TypeAlias = MicrophoneSource | RecordingSource | SimulatedSource | StreamSource | StdinSource
@@ -87,7 +88,9 @@ def _apart(ears: Sequence[tuple[str, Source, Sequence[WindowSpec]]], hop_s: floa
 
 def window_spec(config: Config, machine: str, channel: int) -> WindowSpec:
     """The windows of one machine, in samples at the model's rate; ``channel`` counts from 1, as people do."""
-    return WindowSpec(machine, channel - 1, round(config.window_s * MODEL_RATE_HZ), round(config.hop_s * MODEL_RATE_HZ))
+    window, hop = round(config.window_s * MODEL_RATE_HZ), round(config.hop_s * MODEL_RATE_HZ)
+    grid = PRESETS[config.machine(machine).preset].grid_of(window, hop)  # where overlapping windows share their work
+    return WindowSpec(machine, channel - 1, window, hop, grid)
 
 
 def replay_ears(config: Config, recordings: Mapping[str, Sequence[Path]], speed: float | None) -> tuple[Ear, ...]:

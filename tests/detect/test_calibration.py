@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -154,6 +154,7 @@ RECORDINGS = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
+@example([[0.0, 0.0], [0.0] * 4, [0.0, 0.0, -1.0, 0.0, 0.0]], 30.0, (5, 5), Budget("day", 500))
 @given(
     RECORDINGS,
     st.sampled_from([2.0, 10.0, 30.0]),

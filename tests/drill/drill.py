@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.drill.drills import DRILLS, FULL, SHORT
+from tests.drill.visible import shows
 
 COLUMNS = ("drill", "sent", "received", "lost", "out of order", "double", "repeats", "dead", "invalid", "s", "seen as")
 
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
             failed += 1
             print(f"| {title} | **broke off: {error}** |", flush=True)
             continue
-        failed += not found.good
+        failed += not (found.good and shows(drill, found, scale))
         cells = (
             title, found.sent, found.received, found.lost,
             found.out_of_order, found.duplicates, found.repeats, found.dead, found.invalid,

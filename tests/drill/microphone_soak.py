@@ -28,6 +28,9 @@ SPEED = 40.0
 WARM_UP_S = 600.0
 """Of the microphones' own time: every block of every ring has been used, and every buffer has its size."""
 MOST_GROWTH = 0.02
+SHORT_GROWTH = 0.05
+"""In seconds instead of minutes the allocators have not filled their arenas: 2 to 3 % were seen. A leak of every block
+that is read would be 4.6 MB of 80 by then."""
 TURN_S = 0.02
 TEN = 10 * MODEL_RATE_HZ
 """A window."""
@@ -96,13 +99,12 @@ class Soaked:
         """Share by which memory has grown since the warm-up."""
         return self.after.memory / self.before.memory - 1.0
 
-    @property
-    def good(self) -> bool:
-        """Whether nothing grew and nothing was lost."""
+    def good(self, most_growth: float = MOST_GROWTH) -> bool:
+        """Whether nothing grew, memory by no more than that share, and nothing was lost."""
         held = ("files", "threads", "processes")
         same = all(getattr(self.before, name) == getattr(self.after, name) for name in held)
         whole = self.lost == 0 and self.windows >= self.devices * (self.hours * 360 - 2)
-        return self.growth < MOST_GROWTH and same and whole
+        return self.growth < most_growth and same and whole
 
 
 @contextmanager
@@ -160,8 +162,8 @@ def main() -> int:
     began_s = time.monotonic()
     found = soak(options.hours, options.speed)
     minutes = (time.monotonic() - began_s) / 60
-    print(f"{found}; {minutes:.1f} min; {'held' if found.good else 'DID NOT HOLD'}")
-    return 0 if found.good else 1
+    print(f"{found}; {minutes:.1f} min; {'held' if found.good() else 'DID NOT HOLD'}")
+    return 0 if found.good() else 1
 
 
 if __name__ == "__main__":

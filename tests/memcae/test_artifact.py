@@ -178,6 +178,16 @@ def test_saving_the_same_version_twice_is_refused_and_leaves_the_first(tmp_path:
     assert {entry.name for entry in (tmp_path / "models" / "fan-1").iterdir()} == {version, "current"}
 
 
+def test_the_same_model_made_twice_in_a_second_gets_two_names_in_order(tmp_path: Path) -> None:
+    model = fitted()
+    first = artifact.free_version_id(tmp_path, "fan-1", model, CREATED_S)
+    model.version = first
+    _save(tmp_path, model)
+    second = artifact.free_version_id(tmp_path, "fan-1", model, CREATED_S)
+    assert first == artifact.version_id(model, CREATED_S)
+    assert second > first
+
+
 def test_a_full_disk_leaves_no_half_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")

@@ -8,7 +8,11 @@ import torch
 
 from monitor.audio.windows import Window
 from monitor.errors import DeviceError
+from monitor.memcae import ways
 from monitor.memcae.fleet import Fleet, choose_device
+from monitor.memcae.plain import PlainFleet
+from monitor.memcae.score import Score
+from monitor.memcae.ways import Choice, Way
 from tests.memcae.small import RATE_HZ, SMALL_PAPER, fitted, noise
 
 
@@ -76,6 +80,55 @@ def test_replacing_and_removing_touch_one_machine() -> None:
     fleet.remove("a")
     assert set(fleet.models) == {"b"}
     assert math.isnan(fleet.score([_window("a", 1)])[0].value)
+
+
+WAYS = {"one after another": Way(), "bfloat16": Way(brief=True), "stacked": Way(stacked=True)}
+
+
+def _close(found: list[Score], plain: list[Score]) -> None:
+    """The stated bounds: 1e-4 of the score, and of a calibrated view's value a thousandth of its normal deviation."""
+    for fast, slow in zip(found, plain, strict=True):
+        assert fast.value == pytest.approx(slow.value, rel=1e-4, abs=1e-3, nan_ok=True)
+        assert dict(fast.views) == pytest.approx(dict(slow.views), rel=1e-4, abs=1e-3, nan_ok=True)
+        assert [band.low_hz for band in fast.bands] == [band.low_hz for band in slow.bands]
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_every_way_scores_as_the_plain_one(monkeypatch: pytest.MonkeyPatch, way: Way) -> None:
+    models = {"a": fitted("a"), "b": fitted("b", seed=1), "c": fitted("c", SMALL_PAPER), "d": fitted("d", SMALL_PAPER)}
+    windows = [_window(machine, seed) for seed, machine in enumerate("abcdacbdda")]
+    windows += [_window("a", 20, 3.0), _window("c", 21, lost=True), _window("b", 22)]
+    windows[1].samples[99] = np.inf
+    fleet = Fleet(models, "cpu")
+    monkeypatch.setattr(ways, "choose", lambda models: Choice(way, {way: 1.0}))
+    assert {choice.way for choice in fleet.prepare().values()} == {way}
+    plain = PlainFleet(models)
+    _close(fleet.score(windows), plain.score(windows))
+    fleet.replace("b", fitted("b", seed=8))
+    fleet.remove("d")
+    changed = PlainFleet({**models, "b": fitted("b", seed=8)} | {"d": models["a"]})
+    kept = [window for window in windows if window.machine != "d"]
+    _close(fleet.score(kept), changed.score(kept))
+
+
+def test_the_fastest_way_is_taken_and_told() -> None:
+    fleet = Fleet({"a": fitted("a"), "b": fitted("b"), "c": fitted("c", SMALL_PAPER)}, "cpu")
+    choices = fleet.prepare()
+    assert set(choices) == {"default", "paper"}
+    assert set(choices["default"].costs) == {Way(), Way(stacked=True)}
+    assert set(choices["paper"].costs) == {Way(), Way(brief=True)}
+    for choice in choices.values():
+        assert choice.way == ways.fastest(choice.costs)
+        assert min(choice.costs.values()) > 0
+
+
+@pytest.mark.parametrize(("stacked_s", "taken"), [(0.004, Way()), (0.0019, Way()), (0.0017, Way(stacked=True))])
+def test_another_way_is_taken_only_where_it_is_worth_it(stacked_s: float, taken: Way) -> None:
+    assert ways.fastest({Way(): 0.002, Way(stacked=True): stacked_s}) == taken
+
+
+def test_a_fleet_without_models_is_ready_at_once() -> None:
+    assert Fleet({}, "cpu").prepare() == {}
 
 
 def test_auto_and_cpu_are_always_there() -> None:

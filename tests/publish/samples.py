@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from monitor.detect.alarm import AlarmEvent, AlarmLevel
 from monitor.detect.finding import MicrophoneFault
 from monitor.detect.kinds import AlarmKind
@@ -33,8 +35,10 @@ _HEAD = {"node": "pc1", "time": T, "published_at": Utc(T + 1.5)}
 
 
 def event(number: int, machine: str = "fan-1", what: AlarmEvent = AlarmEvent.RAISED) -> Event:
+    """One that was made just now: what has waited for months is given up."""
+    now = Utc(time.time())
     return Event(
-        id=f"E{number:025d}", node="pc1", time=T, published_at=T, machine=machine, kind=AlarmKind.ANOMALY, event=what
+        id=f"E{number:025d}", node="pc1", time=T, published_at=now, machine=machine, kind=AlarmKind.ANOMALY, event=what
     )
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import structlog
 
-from monitor.publish.outbox import Outbox, OutboxLimits
+from monitor.publish.outbox import Outbox
+from monitor.publish.overflow import OutboxLimits
 from tests.publish.samples import alarm, event
 
 

@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from monitor.errors import BadInputError, MonitorError
-from monitor.publish.outbox import Outbox, OutboxLimits
+from monitor.publish.encoding import Utc
+from monitor.publish.outbox import Outbox
+from monitor.publish.overflow import OutboxLimits
 from monitor.publish.rows import Row
 from tests.publish.samples import alarm, event
 
 SMALL = OutboxLimits(rows=10, reserve_bytes=0)
 
 
-def opened(path: Path, limits: OutboxLimits | None = None) -> Outbox:
-    box = Outbox(path, "pc1", limits or OutboxLimits(reserve_bytes=0))
+def opened(path: Path, limits: OutboxLimits | None = None, clock: Callable[[], float] = time.time) -> Outbox:
+    box = Outbox(path, "pc1", limits or OutboxLimits(reserve_bytes=0), clock)
     box.open()
     return box
 
@@ -174,6 +179,33 @@ def test_the_limit_of_bytes_holds(path: Path) -> None:
     rows = taken(box)
     assert sum(len(json.dumps(row, separators=(",", ":"))) for row in rows) == health.bytes
     assert rows[0]["gap"]["count"] + len(rows) - 1 == 99
+    box.close()
+
+
+def test_what_has_waited_for_longer_than_the_limit_gives_way_to_a_gap_event(path: Path) -> None:
+    start_s, day_s = time.time(), 86_400.0
+    now_s = start_s
+    box = opened(path, OutboxLimits(age_s=90 * day_s, reserve_bytes=0), lambda: now_s)
+    for day in range(0, 100, 10):
+        now_s = start_s + day * day_s
+        box.append([replace(event(day), published_at=Utc(now_s))])
+    now_s = start_s + 115 * day_s
+    box.flush()
+    told, *rest = taken(box)
+    assert told["gap"] == {"first_seq": 1, "last_seq": 3, "count": 3, "reason": "too_old"}
+    assert told["detail"] == "they had waited too long; the oldest were given up"
+    assert [each["seq"] for each in rest] == list(range(4, 11))
+    assert box.health().dropped == 3
+    box.close()
+
+
+def test_nothing_is_too_old_on_a_computer_whose_clock_was_not_set_when_it_was_written(path: Path) -> None:
+    box = opened(path)
+    box.append([replace(event(1), published_at=Utc(60.0))])
+    box.close()
+    box = opened(path)
+    box.flush()
+    assert [each["event"] for each in taken(box)] == ["raised"]
     box.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from monitor.publish.outbox import Outbox, OutboxLimits
-from tests.publish.samples import alarm, event
+from monitor.publish.encoding import Utc
+from monitor.publish.outbox import Outbox
+from monitor.publish.overflow import OutboxLimits
+from tests.publish.samples import T, alarm, event
 
-LIMITS = OutboxLimits(rows=12, reserve_bytes=0)
+WINDOW = 8  # unacknowledged at a time, as the publisher has it
+DAY_S = 86_400.0
+LIMITS = OutboxLimits(rows=12, age_s=90 * DAY_S, reserve_bytes=0)
 
 
 class OutboxMachine(RuleBasedStateMachine):
@@ -25,6 +30,7 @@ class OutboxMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="outbox-"))
         self.generation = 0
+        self.now_s = float(T)
         self.box = self._opened()
         self.made = 0
         self.flying: list[int] = []
@@ -40,23 +46,25 @@ class OutboxMachine(RuleBasedStateMachine):
         self._check_everything_arrived()
 
     def _opened(self) -> Outbox:
-        box = Outbox(self.folder / f"{self.generation}.db", "pc1", LIMITS)
+        box = Outbox(self.folder / f"{self.generation}.db", "pc1", LIMITS, lambda: self.now_s)
         box.open()
         return box
 
     @rule(count=st.integers(1, 5))
     def append(self, count: int) -> None:
-        events = [event(self.made + number) for number in range(1, count + 1)]
+        written = Utc(self.now_s)
+        events = [replace(event(self.made + number), published_at=written) for number in range(1, count + 1)]
         self.made += count
         self.alarms = self.made
         numbered, documents = self.box.append(events, [alarm(self.made)], {"made": self.made})
         self.appended += [each.id for each in numbered]
         assert documents[0].seq == numbered[-1].seq
 
-    @rule(limit=st.integers(1, 8))
+    @precondition(lambda self: len(self.flying) < WINDOW)
+    @rule(limit=st.integers(1, WINDOW))
     def send(self, limit: int) -> None:
         """The broker gets it; whether the node will hear of that is another matter."""
-        for row in self.box.take(limit):
+        for row in self.box.take(min(limit, WINDOW - len(self.flying))):
             document = json.loads(row.payload)
             assert document["seq"] == row.seq
             known = self.received.setdefault(document["id"], document)
@@ -70,6 +78,11 @@ class OutboxMachine(RuleBasedStateMachine):
         self.flying.remove(seq)
         self.settled |= {key for key, each in self.received.items() if each["seq"] == seq}
         self.box.acknowledge(seq)
+
+    @rule(days=st.integers(-1, 60))
+    def pass_days(self, days: int) -> None:
+        self.now_s += days * DAY_S
+        self.box.flush()
 
     @rule()
     def lose_connection(self) -> None:

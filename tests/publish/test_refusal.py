@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from monitor.publish.messages import OutboxHealth
 from monitor.publish.outbox import Outbox
+from monitor.publish.troubles import troubles
 from tests.broker import Broker, Listener, needs_mosquitto, wait_until
 from tests.publish.conftest import TOPICS, MakePublisher
 from tests.publish.samples import SAMPLES, alarm, event
@@ -91,3 +98,34 @@ def test_news_of_a_refusal_that_is_refused_itself_is_told_once_events_are_taken_
             outbox.acknowledge(row.seq)
     assert [each["event"] for each in told] == ["raised", "refused"]
     assert told[1]["refusal"]["count"] == 3
+
+
+def test_what_the_broker_refuses_is_a_trouble_until_it_takes_it(
+    tmp_path: Path, outbox: Outbox, publish_to: MakePublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.publish.session._TRY_EVERY_S", 0.2)
+    with Broker(tmp_path / "b", passwords=_PASSWORDS, acl=_ALL_BUT.format(denied=TOPICS.health)) as broker:
+        publisher = publish_to(broker.port, username="node", password="secret")
+        assert publisher.wait_connected(10)
+        assert publisher.troubles() == ()
+        publisher.send(SAMPLES["health"])
+        wait_until(lambda: publisher.troubles() == (f"the broker refuses {TOPICS.health}",), what="the trouble")
+        (tmp_path / "b" / "acl").write_text(_ALL_BUT.format(denied=TOPICS.event))
+        assert broker.process is not None
+        broker.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: publisher.troubles() == (), what="an end of it, though nothing new was sent")
+        publisher.publish_events([event(1)])
+        wait_until(lambda: publisher.troubles() == (f"the broker refuses {TOPICS.event}",), what="the other trouble")
+        (tmp_path / "b" / "acl").write_text(_ALL_BUT.format(denied="nothing"))
+        broker.process.send_signal(signal.SIGHUP)
+        time.sleep(1.0)
+        publisher.publish_events([event(2)])
+        wait_until(lambda: publisher.troubles() == (), what="an end of it")
+
+
+def test_a_long_outage_and_a_full_disk_are_troubles_and_a_short_outage_is_not() -> None:
+    well = OutboxHealth(depth=3, bytes=100, last_seq=7)
+    assert troubles(59.0, (), well) == ()
+    assert troubles(60.0, (), well) == ("the broker cannot be reached",)
+    assert troubles(0.0, (), replace(well, unsaved=1)) == ("the state database cannot be written",)
+    assert troubles(0.0, tuple("edcba"), well) == ("the broker refuses a, b, c and 2 more",)

@@ -46,6 +46,7 @@ class Plant:
         self.waiting: list[Incoming] = []
         self.answers: list[Response] = []
         self.ids = itertools.count(1)
+        self.trouble: tuple[str, ...] = ()
         self.start()
 
     def start(self) -> None:
@@ -83,6 +84,9 @@ class Plant:
     def answer(self, incoming: Incoming, response: Response) -> None:
         assert incoming.answer_on
         self.answers.append(response)
+
+    def troubles(self) -> Sequence[str]:
+        return self.trouble
 
     # --- what happens
 
@@ -215,3 +219,33 @@ def test_the_figures_count_what_people_were_told_of(plant: Plant) -> None:
     assert kpi["most_in_10_min"] == 1
     assert kpi["standing"] == ["fan-1/anomaly", "fan-2/anomaly"]
     assert (kpi["unacknowledged"], kpi["shelved"], kpi["acknowledge_mean_s"]) == (1, 1, 90.0)
+
+
+def test_the_delivery_alarm_is_raised_at_once_worked_with_and_cleared_after_a_quiet_minute(plant: Plant) -> None:
+    plant.trouble = ("the broker refuses monitor/pc1/health",)
+    for _ in range(3):
+        plant.now_s += 2
+        plant.desk.turn(plant.now_s)
+    assert plant.happened() == [(None, "raised")]
+    event = plant.events[-1]
+    assert (event.kind, event.reason) == (AlarmKind.DELIVERY, "the broker refuses monitor/pc1/health")
+    assert event.detail == "delivery alarm: raised; the broker refuses monitor/pc1/health"
+    assert plant.say("acknowledge", machine=None, kind="delivery").state == "acknowledged"
+    plant.restart()
+    plant.trouble = ()
+    for _ in range(2):
+        plant.now_s += 59
+        plant.desk.turn(plant.now_s)
+    assert plant.happened()[-1] == (None, "acknowledged")
+    plant.now_s += 2
+    plant.desk.turn(plant.now_s)
+    assert plant.happened() == [(None, "raised"), (None, "acknowledged"), (None, "cleared")]
+    assert plant.alarms[None, AlarmKind.DELIVERY].state == "normal"
+
+
+def test_trouble_that_comes_and_goes_is_one_delivery_alarm(plant: Plant) -> None:
+    for number in range(20):
+        plant.trouble = ("the broker cannot be reached",) if number % 2 == 0 else ()
+        plant.now_s += 30
+        plant.desk.turn(plant.now_s)
+    assert plant.happened() == [(None, "raised")]

@@ -54,6 +54,7 @@ class DeskMachine(RuleBasedStateMachine):
         self.told: list[Event] = []
         self.received: dict[str, dict[str, Any]] = {}
         self.flying: list[int] = []
+        self.trouble = False
         self.start()
 
     def start(self) -> None:
@@ -73,6 +74,8 @@ class DeskMachine(RuleBasedStateMachine):
         self.desk.announce()
 
     def teardown(self) -> None:
+        self.pass_time(LONGEST_SHELF_S)
+        assert not any(self.book.life(key).shelved_until_s for key in self.book.keys)
         self.lose_connection()
         while rows := self.box.take(8):
             for row in rows:
@@ -106,7 +109,14 @@ class DeskMachine(RuleBasedStateMachine):
     def answer(self, incoming: Incoming, response: Response) -> None:
         self.answers.append(response)
 
+    def troubles(self) -> Sequence[str]:
+        return ("the broker cannot be reached",) if self.trouble else ()
+
     # --- what happens
+
+    @rule(trouble=st.booleans())
+    def deliver_or_not(self, trouble: bool) -> None:
+        self.trouble = trouble
 
     @rule(machine=st.sampled_from(MACHINES), value=st.sampled_from([0.0, 2.5, 3.5]), passed_s=st.floats(10, 100))
     def hear(self, machine: str, value: float, passed_s: float) -> None:
@@ -201,7 +211,7 @@ class DeskMachine(RuleBasedStateMachine):
     def every_shelf_has_an_end(self) -> None:
         for key in self.book.keys:
             until_s = self.book.life(key).shelved_until_s
-            assert until_s is None or until_s < T + 10**9
+            assert until_s is None or until_s <= self.now_s + LONGEST_SHELF_S
 
     @invariant()
     def a_group_alarm_that_is_over_silences_nobody(self) -> None:

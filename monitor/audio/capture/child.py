@@ -7,13 +7,17 @@ torch, so that it starts at once and stays small.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import os
 import select
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NoReturn
 
 from monitor.audio.capture.order import LIST, Order
@@ -25,6 +29,10 @@ from monitor.errors import DeviceError
 
 BEAT_S = 0.25
 """How often it shows that it lives, and looks whether its device does."""
+TURN_S = 3.0
+"""Longest wait for other devices to be opened: one that hangs there must not hold this one up for long."""
+LOOK_S = 0.02
+"""Between two tries at the lock."""
 PR_SET_PDEATHSIG = 1
 """prctl(2)."""
 
@@ -57,13 +65,14 @@ def capture(order: Order, ring: Writer) -> None:
     """
     ring.beat(time.monotonic_ns())
     cards = read_cards()
-    device = find_device(order.selector, present_devices(), cards)
-    if device.channels < order.channels:
-        raise DeviceError(
-            f"microphone {order.selector}: channel {order.channels} is needed, but the device has {device.channels}"
-        )
-    rate_hz = device.native_rate_hz if order.rate_hz is None else order.rate_hz
-    stream = start_stream(order.selector, device, ring, rate_hz, order.channels)
+    with one_at_a_time():
+        device = find_device(order.selector, present_devices(), cards)
+        if device.channels < order.channels:
+            raise DeviceError(
+                f"microphone {order.selector}: channel {order.channels} is needed, but the device has {device.channels}"
+            )
+        rate_hz = device.native_rate_hz if order.rate_hz is None else order.rate_hz
+        stream = start_stream(order.selector, device, ring, rate_hz, order.channels)
     card = _card_of(device, cards)
     while not _parent_let_go():
         ring.beat(time.monotonic_ns())
@@ -73,6 +82,28 @@ def capture(order: Order, ring: Writer) -> None:
             raise DeviceError(f"microphone {order.selector}: the stream has ended (device unplugged?)")
     stream.abort(ignore_errors=True)  # stopping would wait for buffers that a dead device never fills
     stream.close(ignore_errors=True)
+
+
+@contextmanager
+def one_at_a_time(limit_s: float = TURN_S) -> Iterator[bool]:
+    """Wait until no other process of this installation opens a device; gives whether that was so within the limit.
+
+    PortAudio opens every device of the PC when it starts: two that do so at once find each other's microphone busy.
+    The lock is on this very file, so that none is left behind, and ends with its holder.
+    """
+    end_s = time.monotonic() + limit_s
+    with Path(__file__).open("rb") as file:
+        while not (alone := _lock(file.fileno())) and time.monotonic() < end_s:
+            time.sleep(LOOK_S)
+        yield alone
+
+
+def _lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def die_with(parent: int) -> None:

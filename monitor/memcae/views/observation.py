@@ -3,13 +3,47 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Protocol
 
 from torch import Tensor
 
-from monitor.memcae.network import MemCAE
-from monitor.memcae.preset import SpectrogramSpec
+from monitor.memcae.preset import NetworkSpec, SpectrogramSpec
 from monitor.memcae.spectrogram import power, scaled
 from monitor.memcae.views import quiet
+
+
+class Network(Protocol):
+    """What an observation asks of a network: `monitor.memcae.network.MemCAE`, or a faster form of it."""
+
+    spec: NetworkSpec
+
+    def standardise(self, seen: Tensor) -> Tensor:
+        """As `MemCAE.standardise`."""
+        ...
+
+    def forgive(self, seen: Tensor, bin_hz: float) -> Tensor:
+        """As `MemCAE.forgive`."""
+        ...
+
+    def layers(self, target: Tensor) -> tuple[Tensor, ...]:
+        """As `MemCAE.layers`."""
+        ...
+
+    def answers(self, latent: Tensor) -> Tensor:
+        """As `MemCAE.answers`."""
+        ...
+
+    def recall(self, latent: Tensor) -> Tensor:
+        """As `MemCAE.recall`."""
+        ...
+
+    def decode(self, recalled: Tensor, target: Tensor) -> Tensor:
+        """As `MemCAE.decode`."""
+        ...
+
+    def mean_decoded(self, recalled: Tensor, target: Tensor) -> Tensor:
+        """As `MemCAE.mean_decoded`."""
+        ...
 
 
 class Observation:
@@ -21,7 +55,7 @@ class Observation:
         network: in evaluation mode.
     """
 
-    def __init__(self, samples: Tensor, spec: SpectrogramSpec, network: MemCAE) -> None:
+    def __init__(self, samples: Tensor, spec: SpectrogramSpec, network: Network) -> None:
         self.samples = samples
         self.spec = spec
         self.network = network
@@ -37,9 +71,14 @@ class Observation:
         return quiet.levels_db(self.power)
 
     @cached_property
+    def scaled(self) -> Tensor:
+        """[B, F, T], the spectrogram in the preset's scale."""
+        return scaled(self.power, self.spec)
+
+    @cached_property
     def target(self) -> Tensor:
-        """[B, F, T], the spectrogram in the preset's scale, standardised: what the network sees and must bring back."""
-        seen = scaled(self.power, self.spec)
+        """[B, F, T], the spectrogram standardised: what the network sees and must bring back."""
+        seen = self.scaled
         if self.network.spec.forgiven_db:
             seen = self.network.forgive(seen, self.spec.bin_hz)
         return self.network.standardise(seen)
@@ -50,6 +89,22 @@ class Observation:
         return self.network.layers(self.target)
 
     @cached_property
+    def recalled(self) -> Tensor:
+        """[B, C, F', T'], what the memory makes of the latent."""
+        return self.network.recall(self.layers[-1])
+
+    @cached_property
     def reconstruction(self) -> Tensor:
         """[B, F, T], what comes back through the memory and the decoder."""
-        return self.network.decode(self.network.recall(self.layers[-1]), self.target)
+        return self.network.decode(self.recalled, self.target)
+
+    @cached_property
+    def missing(self) -> Tensor:
+        """[B, F], the time average of target less reconstruction."""
+        return self.target.mean(dim=2) - self.network.mean_decoded(self.recalled, self.target)
+
+    def part(self, rows: slice, network: Network) -> Observation:
+        """Some of the windows, through another network; what does not depend on the network is not computed again."""
+        part = Observation(self.samples[rows], self.spec, network)
+        vars(part).update(power=self.power[rows], quiet_db=self.quiet_db[rows], scaled=self.scaled[rows])
+        return part

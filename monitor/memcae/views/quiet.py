@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from monitor.memcae.spectrogram import DB_PER_NEPER, POWER_FLOOR
+from monitor.memcae.spectrogram import DB_PER_NEPER, POWER_FLOOR, averages
 
 BLOCK = 8
 """Frames whose power is averaged before the logarithm: 64 ms; measured best between 4 and 16."""
@@ -23,7 +24,18 @@ def levels_db(squared: Tensor) -> Tensor:
     Returns:
         [B, F], decibels re |X| = 1.
     """
-    blocks = F.avg_pool1d(squared, BLOCK) if squared.shape[2] >= BLOCK else squared
-    kept = max(1, int(QUIET * blocks.shape[2]))
-    quietest = blocks.topk(kept, dim=2, largest=False, sorted=False).values
+    return of_blocks(averages(squared, BLOCK) if squared.shape[2] >= BLOCK else squared)
+
+
+def of_blocks(blocks: Tensor) -> Tensor:
+    """The same of blocks whose power is averaged: [B, F, n] -> [B, F]."""
+    quietest = _least(blocks.contiguous(), max(1, int(QUIET * blocks.shape[2])))
     return 0.5 * DB_PER_NEPER * (quietest + POWER_FLOOR).log().mean(dim=2)
+
+
+def _least(blocks: Tensor, count: int) -> Tensor:
+    """The ``count`` least values of each row, in any order: [B, F, n] -> [B, F, count]."""
+    if blocks.is_cuda:
+        return blocks.topk(count, dim=2, largest=False, sorted=False).values
+    # NumPy's partition is vectorised: measured four times as fast as topk
+    return torch.from_numpy(np.partition(blocks.numpy(), count - 1, axis=2)[:, :, :count])

@@ -22,8 +22,7 @@ DOUBT = 0.1
 
 def describe(seen: Observation) -> Tensor:
     """The time average of target less reconstruction, bin by bin: [B, d], deviations of a column."""
-    missing = (seen.target - seen.reconstruction).mean(dim=2)
-    return missing[:, round(spectrum.LOW_HZ / seen.spec.bin_hz) : round(spectrum.HIGH_HZ / seen.spec.bin_hz)]
+    return seen.missing[:, round(spectrum.LOW_HZ / seen.spec.bin_hz) : round(spectrum.HIGH_HZ / seen.spec.bin_hz)]
 
 
 def fit(recordings: Sequence[Tensor]) -> Mapping[str, Tensor]:

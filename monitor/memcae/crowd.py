@@ -1,0 +1,79 @@
+"""Windows of many machines judged together: what does not depend on the machine is computed in one batch for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+from monitor.memcae import explanation, fusion, records
+from monitor.memcae.folded import Folded
+from monitor.memcae.fusion import Reference
+from monitor.memcae.model import MachineModel, ViewScores, finite
+from monitor.memcae.views import VIEWS
+from monitor.memcae.views.observation import Observation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """A machine's model, made ready."""
+
+    model: MachineModel
+    network: Folded
+    """The model's network alone."""
+
+
+@torch.inference_mode()
+def judge(members: Sequence[Member], samples: Tensor, together: Folded | None = None) -> ViewScores:
+    """What each window's own model says of it.
+
+    Args:
+        members: of each window; of one preset, the windows of one machine side by side.
+        samples: [B, n], float32, full scale +-1, on the models' device, n at least `MachineModel.least_samples`.
+        together: the networks of the members as one, which then all are of different machines; None asks one after
+            another.
+
+    Returns:
+        A window with a sample that is not finite scores NaN; the others are not touched by it.
+    """
+    preset = members[0].model.preset
+    seen = Observation(samples, preset.spectrogram, together or members[0].network)
+    described = {name: VIEWS[name].describe(seen) for name in preset.views if together or not VIEWS[name].network}
+    distances = torch.stack([row for run in _runs(members) for row in _distances(run, seen, described)])
+    models = [member.model for member in members]
+    plain = preset.fusion == "plain"
+    comparable = distances if plain else fusion.values(distances, _references(models))
+    heard = finite(samples)  # said outright: the quietest half of a window would leave a NaN out
+    value = fusion.fuse(comparable, [VIEWS[name].role for name in preset.views], preset.fusion).where(heard, torch.nan)
+    excess = explanation.band_levels(seen.quiet_db, seen.spec) - records.normal_levels(models).mean_db
+    columns = dict(zip(preset.views, comparable.unbind(dim=1), strict=True))
+    return ViewScores(value, columns, excess.where(heard[:, None], torch.nan))
+
+
+def _references(models: Sequence[MachineModel]) -> Reference:
+    known = [model.knowledge.reference for model in models]
+    return Reference(torch.stack([each.location for each in known]), torch.stack([each.spread for each in known]))
+
+
+def _runs(members: Sequence[Member]) -> Iterator[tuple[Member, slice]]:
+    """Each machine's member and where its windows are."""
+    first = 0
+    for member, same in groupby(members, key=lambda member: member):
+        count = sum(1 for _ in same)
+        yield member, slice(first, first + count)
+        first += count
+
+
+def _distances(run: tuple[Member, slice], seen: Observation, described: Mapping[str, Tensor]) -> Tensor:
+    """Every view's distance of one machine's windows: [b, V]."""
+    member, rows = run
+    part = seen.part(rows, member.network)
+    columns = []
+    for name, fitted in member.model.knowledge.views.items():
+        view = VIEWS[name]
+        vectors = described[name][rows] if name in described else view.describe(part)
+        columns.append(view.distance(fitted, vectors))
+    return torch.stack(columns, dim=1)

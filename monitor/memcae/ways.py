@@ -1,0 +1,98 @@
+"""Which way of scoring is fastest here: measured on this machine's processor or GPU, in a fraction of a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from monitor.memcae import crowd
+from monitor.memcae.crowd import Member
+from monitor.memcae.folded import Folded
+from monitor.memcae.model import MachineModel
+
+TRIED = 4
+"""Machines that the ways are tried on: stacking four shows whether stacking helps, and 1 s is not passed on two cores
+with the slowest preset."""
+
+RUNS = 3
+"""Runs of each way, of which the fastest counts: the first one also makes the buffers."""
+
+WORTH = 0.9
+"""Any way but the plain one must cost less than this share of it: a moment's other load counts for a few per cent, and
+four stacked networks that are as fast as four single ones are slower when there are thirty (measured, by 13 %)."""
+
+LOUDNESS = 0.1
+"""Of the noise that is scored, full scale 1: what it says does not matter, what it costs does not depend on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the windows of one preset are scored."""
+
+    stacked: bool = False
+    """Networks of one specification as one, instead of one after another."""
+    brief: bool = False
+    """The memory read in bfloat16 where that changes nothing (`monitor.memcae.fused_read`)."""
+
+    def __str__(self) -> str:
+        order = "stacked" if self.stacked else "one after another"
+        return f"{order}, memory in {'bfloat16' if self.brief else 'float32'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was measured for one preset."""
+
+    way: Way
+    """The fastest by a margin (`WORTH`)."""
+    costs: Mapping[Way, float]
+    """Seconds per window, by way."""
+
+
+def member(model: MachineModel, way: Way) -> Member:
+    """The machine of ``model``, made ready for ``way``."""
+    return Member(model, Folded([model.network], brief=way.brief))
+
+
+def candidates(models: Sequence[MachineModel]) -> tuple[Way, ...]:
+    """The ways that these models of one preset can be scored; only one machine has nothing to stack."""
+    spec = models[0].preset.network
+    ways = [Way()]
+    plain_memory = spec.decoder and spec.slots and spec.addressing == "dot" and not spec.shrinkage
+    if plain_memory and models[0].device.type == "cpu":
+        ways.append(Way(brief=True))
+    if len(models) > 1:
+        ways.append(Way(stacked=True))
+    return tuple(ways)
+
+
+def choose(models: Sequence[MachineModel], clock: Callable[[], float] = time.perf_counter) -> Choice:
+    """The fastest way for ``models``, of one preset and on one device, at least one."""
+    tried = list(models[:TRIED])
+    length = round(tried[0].window_s * tried[0].preset.spectrogram.rate_hz)
+    generator = torch.Generator().manual_seed(0)
+    samples = (LOUDNESS * torch.randn(len(tried), length, generator=generator)).to(tried[0].device)
+    costs = {way: _cost(way, tried, samples, clock) for way in candidates(tried)}
+    return Choice(fastest(costs), costs)
+
+
+def fastest(costs: Mapping[Way, float]) -> Way:
+    """The way that costs least; the plain one where no other is worth it."""
+    best = min(costs, key=lambda way: costs[way])
+    return best if costs[best] < WORTH * costs[Way()] else Way()
+
+
+def _cost(way: Way, models: Sequence[MachineModel], samples: Tensor, clock: Callable[[], float]) -> float:
+    """Seconds per window."""
+    members = [member(model, way) for model in models]
+    together = Folded([model.network for model in models]) if way.stacked else None
+    best = float("inf")
+    for _ in range(RUNS):
+        began = clock()
+        crowd.judge(members, samples, together).value.tolist()  # waits for a GPU
+        best = min(best, clock() - began)
+    return best / len(models)
