@@ -56,7 +56,7 @@ class Past:
 
 def begin(network: Folded, spec: SpectrogramSpec, window: Window) -> Past:
     """A window computed whole."""
-    squared = power(torch.from_numpy(window.samples)[None], spec)
+    squared = power(_samples(window), spec)
     target = network.standardise(scaled(squared, spec))
     recalled = network.recall(network.layers(target)[-1])
     edge = last_known(len(window.samples), spec, len(network.spec.channels))
@@ -80,7 +80,7 @@ def shift(past: Past, window: Window, spec: SpectrogramSpec, grid: int) -> int:
 
 def go_on(network: Folded, spec: SpectrogramSpec, past: Past, window: Window, by: int) -> Past:
     """The window that begins ``by`` samples, from `shift`, after the past one; only what is new is computed."""
-    samples = torch.from_numpy(window.samples)[None]
+    samples = _samples(window)
     layers = len(network.spec.channels)
     columns, stride = by // spec.hop, 1 << layers  # of the shift, and from one latent column to the next
     since = stride * last_known(samples.shape[1], spec, layers) - columns  # where the last known latent column is
@@ -104,6 +104,11 @@ def judge(model: MachineModel, past: Past) -> ViewScores:
     spec = model.preset.spectrogram
     value = past.errors.mean()[None] / spec.bins
     levels = explanation.band_levels(quiet.of_blocks(past.blocks[None]), spec)
-    heard = finite(torch.from_numpy(past.window.samples)[None])
+    heard = finite(_samples(past.window))
     excess = (levels - model.knowledge.levels.mean_db).where(heard[:, None], torch.nan)
     return ViewScores(value.where(heard, torch.nan), {model.preset.views[0]: value}, excess)
+
+
+def _samples(window: Window) -> Tensor:
+    """[1, n]; copied only where the window is a view of a whole recording, which torch does not take unwritable."""
+    return torch.from_numpy(np.require(window.samples, requirements="W"))[None]
