@@ -61,7 +61,7 @@ def _container(value: Mapping[object, object] | Sequence[object]) -> Json:
 
 
 def _text(value: str) -> str:
-    """The text; half of a surrogate pair, as in a file's name that is not UTF-8, becomes readable: ``\\udcff``.
+    """The text; half of a surrogate pair, as in a file's name that is not UTF-8, is spelt out.
 
     As text, not as JSON's escape: a strict parser refuses a lone half.
     """
