@@ -159,6 +159,21 @@ def test_a_new_calibration_keeps_the_alarm_but_not_the_votes_of_the_old() -> Non
     assert walk(fresh, [5], active, first=3)[0].anomaly.active
 
 
+def test_with_windows_further_apart_than_when_it_was_calibrated_an_alarm_comes_and_goes() -> None:
+    values = [5, 5, 5, *[0] * 6]
+    assert walk(DETECTOR, values, hop_s=900.0)[1] == []  # each window is the first after a pause
+    spread_out = MachineDetector("fan-1", calibration(), hop_s=900.0)
+    assert kinds(walk(spread_out, values, hop_s=900.0)[1]) == [("anomaly", "raised"), ("anomaly", "cleared")]
+
+
+def test_with_windows_far_apart_drift_is_over_too() -> None:
+    hop_s = 900.0
+    state, happened = walk(DETECTOR, np.minimum(0.9 * np.arange(600) / 96, 4.05), hop_s=hop_s)
+    assert kinds(happened) == [("drift", "raised")]
+    fresh = MachineDetector("fan-1", calibration(location=4.0, created_s=1.0), hop_s=hop_s)
+    assert kinds(walk(fresh, [4.0] * 361, state, first=600, hop_s=hop_s)[1]) == [("drift", "cleared")]
+
+
 VALUES = st.sampled_from([0.0, 1.0, 2.0, 3.5, 5.0, 9.0, math.nan]) | st.floats(-20, 20)
 
 
