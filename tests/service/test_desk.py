@@ -197,6 +197,17 @@ def test_half_of_the_machines_at_once_are_told_as_one_alarm_and_the_rest_join_si
     assert plant.alarms["fan-1", AlarmKind.ANOMALY].state == "returned_unacknowledged"
 
 
+def test_a_common_cause_after_the_clock_was_set_back_is_told_with_the_new_time(plant: Plant) -> None:
+    plant.condition("fan-1", AlarmEvent.RAISED)
+    plant.condition("fan-1", AlarmEvent.CLEARED)
+    plant.now_s -= 7200
+    for machine in MACHINES[:3]:
+        plant.condition(machine, AlarmEvent.RAISED)
+        plant.desk.turn(plant.now_s)
+    told = [each for each in plant.events if each.kind is AlarmKind.COMMON_CAUSE]
+    assert [(each.event, each.time) for each in told] == [("raised", T - 7200)]
+
+
 def test_a_machine_that_is_off_is_silent_and_told_again_when_it_runs(plant: Plant) -> None:
     plant.condition("fan-1", AlarmEvent.RAISED)
     plant.desk.running("fan-1", SuppressedBy.MACHINE_OFF)
