@@ -47,6 +47,7 @@ class Plant:
         self.answers: list[Response] = []
         self.ids = itertools.count(1)
         self.trouble: tuple[str, ...] = ()
+        self.connected = True
         self.start()
 
     def start(self) -> None:
@@ -260,3 +261,18 @@ def test_trouble_that_comes_and_goes_is_one_delivery_alarm(plant: Plant) -> None
         plant.now_s += 30
         plant.desk.turn(plant.now_s)
     assert plant.happened() == [(None, "raised")]
+
+
+def test_a_restart_during_an_outage_goes_on_with_the_same_delivery_alarm(plant: Plant) -> None:
+    plant.trouble = ("the broker cannot be reached",)
+    plant.desk.turn(plant.now_s)
+    plant.restart()
+    plant.connected, plant.trouble = False, ()  # an outage of less than a minute, as the new process sees it
+    for second in range(200):
+        plant.now_s += 1
+        plant.trouble = ("the broker cannot be reached",) if 65 <= second < 130 else ()
+        plant.connected = second >= 130
+        plant.desk.turn(plant.now_s)
+    assert plant.happened() == [(None, "raised"), (None, "cleared")]
+    assert len({event.alarm_id for event in plant.events}) == 1
+    assert (plant.events[-1].time or 0.0) >= T + 190
