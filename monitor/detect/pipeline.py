@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -23,8 +24,9 @@ SCHEMA = 1
 
 PAUSE_HOPS = 3.0
 """Windows that may be missing before the counting of windows starts anew."""
-DRIFT_POLICY = AlarmPolicy(raise_count=1, raise_window=1, clear_after_s=3600.0)
-"""The levels move slowly and are smooth already: no counting, and an hour below the clear level."""
+DRIFT_POLICY = AlarmPolicy(raise_count=1, raise_window=1, clear_after_s=3600.0, normal_after_s=math.inf)
+"""The levels move slowly and are smooth already: no counting, and an hour at or below the clear level. Just short of
+the limit is no new normal state: it is about to drift again."""
 DRIFT_LEVELS = Levels(threshold=0.999, warning=0.999, clear=0.9)
 """Of the share of the way to the limit; 0.999 is reached by sums of small steps that 1 may miss by rounding."""
 

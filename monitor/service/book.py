@@ -140,9 +140,9 @@ class AlarmBook:
         key = machine, AlarmKind.ANOMALY
         return self._step(key, Suppression(by, on), now_s) if key in self._lives else []
 
-    def deliver(self, troubles: Sequence[str], now_s: float) -> list[News]:
+    def deliver(self, troubles: Sequence[str], now_s: float, *, connected: bool) -> list[News]:
         """Messages reach the broker, or do not: why, in words."""
-        self._delivery, event = delivery.step(self._delivery, now_s, trouble=bool(troubles))
+        self._delivery, event = delivery.step(self._delivery, now_s, trouble=bool(troubles), connected=connected)
         if event is None:
             return []
         condition = self._conditions[_DELIVERY] = self._delivery.condition

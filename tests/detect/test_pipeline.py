@@ -98,11 +98,21 @@ def test_windows_of_bad_audio_neither_alarm_nor_move_the_levels() -> None:
 def test_the_levels_are_frozen_while_there_is_a_warning_or_an_alarm() -> None:
     state, happened = walk(DETECTOR, [1.9] * 300 + [3.5] * 3)
     assert kinds(happened) == [("anomaly", "warning")]
-    after, _ = walk(DETECTOR, [2.9, 1.9] * 300, state, first=303)
+    after, _ = walk(DETECTOR, [2.9, 1.9] * 170, state, first=303)  # just under an hour
     assert after.anomaly.level == "warning"
     assert after.rolling is not None
     assert state.rolling is not None
     assert after.rolling.offset == state.rolling.offset > 0
+
+
+def test_a_machine_whose_new_normal_is_above_the_clear_level_is_followed_again_an_hour_after_its_alarm() -> None:
+    state, happened = walk(DETECTOR, [5.0] * 3 + [2.0] * 360)
+    assert kinds(happened) == [("anomaly", "raised"), ("anomaly", "cleared")]
+    after, happened = walk(DETECTOR, [2.0] * 1000, state, first=363)
+    assert happened == []
+    assert state.rolling is not None
+    assert after.rolling is not None
+    assert after.rolling.offset > state.rolling.offset
 
 
 def test_a_slow_rise_over_a_season_does_not_alarm() -> None:
