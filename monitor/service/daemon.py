@@ -220,6 +220,9 @@ class Work:
                 continue
             self._stamps[machine] = now
             watched = watch(self._config, machine)
+            if watched.model is None and self._plant.inference.watched[machine].model is not None:
+                _log.warning(f"the model in service stays: {watched.problem}", machine=machine)
+                continue
             for doubt in filter(None, (watched.problem, watched.warning)):
                 _log.warning(doubt, machine=machine)
             self._plant.inference.replace(watched)
