@@ -22,6 +22,7 @@ from monitor.learn.normal_seconds import normal_sound_of
 from monitor.learn.normal_spectrum import normal_spectrum
 from monitor.learn.progress import ProgressCallback, silent
 from monitor.learn.report import TrainReport
+from monitor.learn.session import of_one_session
 from monitor.memcae import artifact
 
 __all__ = ["Job", "fit_machine"]
@@ -137,6 +138,11 @@ def _warnings(dataset: Dataset, units: Sequence[Recording], fitted: Fitted, outl
         warnings.append(
             f"{len(dataset.recordings)} recordings were cut into {len(units)} parts to hold some out: parts of one "
             "recording are alike, so that the threshold may be too low; record on several days"
+        )
+    elif of_one_session([each.path for each in dataset.recordings], [each.seconds for each in dataset.recordings]):
+        warnings.append(
+            f"all {len(dataset.recordings)} recordings are of one session: neighbouring minutes are alike, so that the "
+            "threshold may be too low and alarms more often false than promised; record on several days"
         )
     for place in outlying:
         unlike = units[fitted.held_out[place]]

@@ -16,6 +16,7 @@ from monitor.learn.fit import Job, fit_machine
 from monitor.learn.progress import Progress
 from monitor.learn.report import TrainReport, train_lines
 from monitor.learn.scoring import SoundModel, load_model
+from monitor.learn.session import file_stem
 from monitor.memcae import artifact
 from monitor.memcae.preset import DEFAULT, PAPER
 from monitor.memcae.score import Score
@@ -115,6 +116,17 @@ def test_one_long_recording_is_cut_into_parts_and_the_report_says_so(tmp_path: P
     report = fit_machine(job(), [path], state_dir=tmp_path / "state", created_s=NOW_S)
     assert len(report.scores) >= 8
     assert any("cut into" in warning for warning in report.warnings)
+
+
+def test_recordings_of_one_session_only_are_told_and_those_of_two_are_not(tmp_path: Path) -> None:
+    def warned(starts_s: list[float]) -> bool:
+        files = record(tmp_path / f"{starts_s[-1]}", len(starts_s))
+        named = [path.rename(path.with_stem(file_stem("fan-1", at))) for path, at in zip(files, starts_s, strict=True)]
+        report = fit_machine(job(), named, state_dir=tmp_path / "state", created_s=NOW_S)
+        return any("all 4 recordings are of one session" in warning for warning in report.warnings)
+
+    assert warned([NOW_S, NOW_S + 6, NOW_S + 12, NOW_S + 18])
+    assert not warned([NOW_S, NOW_S + 6, NOW_S + 86_400, NOW_S + 86_406])
 
 
 def test_a_recording_unlike_all_others_moves_the_threshold_only_in_part(tmp_path: Path, normal: list[Path]) -> None:
