@@ -129,6 +129,11 @@ def _warnings(dataset: Dataset, units: Sequence[Recording], fitted: Fitted, outl
     warnings = []
     if fitted.trained.interrupted:
         warnings.append("interrupted: the network so far was kept; train again for the whole of it")
+    if fitted.heard_s < dataset.seconds - 1:  # parts leave out less than a second
+        warnings.append(
+            f"the network learnt from {fitted.heard_s / 3600:.1f} of {dataset.seconds / 3600:.1f} hours, drawn evenly "
+            "over all recordings: more does not fit in memory, nor tells more; the threshold stands on all of them"
+        )
     if fitted.memory is not None and fitted.memory.uniform:
         warnings.append(
             f"the memory mixes {fitted.memory.per_query:.0f} of its {fitted.memory.slots} slots into every answer: it "
