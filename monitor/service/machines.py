@@ -61,7 +61,7 @@ def _read(config: Config, machine: str) -> Watched:
         microphone=MicrophonePolicy(frozenset(map(MicrophoneFault, settings.ignored_faults))),
     )
     source = describe(settings.source)
-    blind = MachineDetector(machine, None, policy)
+    blind = MachineDetector(machine, None, policy, config.hop_s)
     try:
         model = load_model(config.state_dir, machine)
     except ArtifactError as error:
@@ -73,7 +73,7 @@ def _read(config: Config, machine: str) -> Watched:
     if calibration is None:
         missing = f"{machine}: model {model.version} has no calibration; `monitor calibrate {machine} RECORDINGS...`"
         return Watched(machine, source, blind, model, missing)
-    detector = MachineDetector(machine, calibration, policy)
+    detector = MachineDetector(machine, calibration, policy, config.hop_s)
     return Watched(machine, source, detector, model, warning=mismatch(config, machine, calibration))
 
 
