@@ -59,6 +59,9 @@ class Dataset:
 def read_dataset(paths: Sequence[Path], channel: int = 0, progress: ProgressCallback = silent) -> Dataset:
     """Read recordings; those that cannot be used are named and skipped.
 
+    Of files that hold the same sound the first is taken: a copy must not be learnt while the other is held out, nor
+    count twice.
+
     Args:
         paths: files.
         channel: index of the machine's channel, from 0; a file of one channel is taken as that channel.
@@ -67,18 +70,22 @@ def read_dataset(paths: Sequence[Path], channel: int = 0, progress: ProgressCall
     Raises:
         RecordingError: none can be used.
     """
-    recordings: list[Recording] = []
+    recordings: dict[str, Recording] = {}
     problems: list[str] = []
     for place, path in enumerate(paths):
         progress(Progress("reading", place, len(paths)))
         try:
-            recordings.append(read(path, channel))
+            found = read(path, channel)
         except RecordingError as error:
             problems.append(str(error))
+            continue
+        first = recordings.setdefault(found.digest, found)
+        if first is not found:
+            problems.append(f"{path}: the same sound as {first.path}")
     progress(Progress("reading", len(paths), len(paths)))
     if not recordings:
         raise RecordingError("\n".join(problems) or "no recordings were given")
-    return Dataset(tuple(recordings), tuple(problems))
+    return Dataset(tuple(recordings.values()), tuple(problems))
 
 
 def read(path: Path, channel: int = 0) -> Recording:
@@ -107,7 +114,7 @@ def parts(dataset: Dataset, window_s: float) -> tuple[Recording, ...]:
     if len(dataset.recordings) >= LEAST_PARTS:
         return dataset.recordings
     longest = min(dataset.seconds / PARTS_OF_FEW, 60.0)  # a minute is long against anything but a machine's cycle
-    found = tuple(part for each in dataset.recordings for part in _cut(each, max(longest, window_s)))
+    found = tuple(part for each in dataset.recordings for part in cut(each, max(longest, window_s)))
     if len(found) < LEAST_PARTS:
         raise TrainingError(
             f"{dataset.seconds:.0f} s of normal sound in {len(dataset.recordings)} recordings are too little: "
@@ -116,7 +123,7 @@ def parts(dataset: Dataset, window_s: float) -> tuple[Recording, ...]:
     return found
 
 
-def _cut(recording: Recording, length_s: float) -> Iterator[Recording]:
+def cut(recording: Recording, length_s: float) -> Iterator[Recording]:
     """Equal parts, as many as there are of ``length_s`` at least; one too short for that stays whole."""
     count = max(1, int(recording.seconds / length_s))
     size = len(recording.samples) // count
