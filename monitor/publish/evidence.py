@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ _log = structlog.get_logger(__name__)
 
 _STRANGE = re.compile(r"[^A-Za-z0-9._-]")  # what file systems and shells may take amiss in a name
 _HALF_WRITTEN = ".part"
+_DAY_S = 86_400.0
 _FULL_SCALE = 1.0  # samples beyond would wrap around in FLAC's integers
 
 
@@ -29,6 +31,8 @@ class EvidenceStore:
     state_dir: Path
     most_bytes: int = 2 * 10**9
     """All clips together, the oldest go first; 2 GB are about 8000 clips of 10 s, 16 kHz."""
+    most_days: float = math.inf
+    """A clip goes once another is kept so many days after it, by the times in their names."""
 
     @property
     def folder(self) -> Path:
@@ -46,14 +50,14 @@ class EvidenceStore:
             The file under the folder, for a message's ``clip``; None when it could not be written: an alarm without
             its sound is better than none.
         """
-        stamp = datetime.fromtimestamp(window.start_s, UTC).strftime("%Y%m%dT%H%M%SZ")
+        stamp = _stamp(window.start_s)
         name = Path(_safe(window.machine)) / f"{stamp}_{_safe(alarm_id)}.flac"
         try:
             self._write(self.folder / name, window.samples, window.rate_hz)
         except (OSError, soundfile.SoundFileError) as error:
             _log.warning("evidence could not be kept", clip=str(name), error=str(error))
             return None
-        self._make_room(newest=self.folder / name)
+        self._make_room(newest=self.folder / name, oldest=_oldest(window.start_s, self.most_days))
         return name.as_posix()
 
     def _write(self, path: Path, samples: Samples, rate_hz: int) -> None:
@@ -66,21 +70,31 @@ class EvidenceStore:
         finally:
             part.unlink(missing_ok=True)
 
-    def _make_room(self, newest: Path) -> None:
-        """Delete the oldest clips until the limit holds; the newest stays."""
+    def _make_room(self, newest: Path, oldest: str) -> None:
+        """Delete the clips from before ``oldest``, and the oldest until the limit holds; the newest stays."""
         found = []
         for path in self.folder.rglob("*.flac"):
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
                 found.append((path.name, status.st_size, path))  # the name begins with the time
         total = sum(size for _, size, _ in found)
-        for _, size, path in sorted(found):
-            if total <= self.most_bytes:
+        for name, size, path in sorted(found):
+            if total <= self.most_bytes and name >= oldest:
                 return
             if path != newest:
                 with contextlib.suppress(OSError):
                     path.unlink()
                     total -= size
+
+
+def _stamp(at_s: float) -> str:
+    """A time (UTC, POSIX seconds) as names begin; sorts by time."""
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _oldest(now_s: float, days: float) -> str:
+    """How the name of the oldest clip to be kept begins at least; empty where none is too old."""
+    return "" if now_s - days * _DAY_S < 0 else _stamp(now_s - days * _DAY_S)
 
 
 def _safe(name: str) -> str:

@@ -114,7 +114,8 @@ def open_plant(
     publisher = Publisher(mqtt_settings(config), topics, outbox, face=sparkplug(config, outbox))
     publisher.start()
     stack.callback(publisher.stop, STOP_S / 2)
-    clips = EvidenceStore(config.state_dir, config.evidence.max_mb * 1_000_000) if config.evidence.enabled else None
+    kept = config.evidence
+    clips = EvidenceStore(config.state_dir, kept.max_mb * 1_000_000, kept.max_days) if kept.enabled else None
     memory = Memory(watched, {} if fresh else outbox.states())
     inference = Inference(ears, watched, fleet, memory, reporter, publisher, clips)
     publisher.send(reporter.info(watched.values(), time.time()))

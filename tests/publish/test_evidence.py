@@ -35,6 +35,14 @@ def test_the_oldest_clips_go_when_the_limit_is_reached(tmp_path: Path) -> None:
     assert 1 <= len(left) < 12
 
 
+def test_clips_that_are_older_than_allowed_go_whatever_room_there_is(tmp_path: Path) -> None:
+    store = EvidenceStore(tmp_path, most_days=90)
+    days = (0, 1, 2, 91.5)
+    clips = [store.keep(window(f"fan-{day}", START + day * 86_400), "a") for day in days]
+    left = {path.relative_to(store.folder).as_posix() for path in store.folder.rglob("*.flac")}
+    assert left == set(clips[2:])
+
+
 def test_a_limit_smaller_than_one_clip_keeps_the_newest(tmp_path: Path) -> None:
     store = EvidenceStore(tmp_path, most_bytes=1)
     store.keep(window(), "a")
