@@ -12,12 +12,13 @@ from pathlib import Path
 
 import structlog
 
+from monitor.audio.recording_file import inspect_recording
 from monitor.audio.recording_set import find_recordings
 from monitor.config import Config
 from monitor.detect.alarm import AlarmEvent, Transition
 from monitor.detect.kinds import AlarmKind
 from monitor.detect.verdict import VerdictState
-from monitor.errors import BadInputError
+from monitor.errors import BadInputError, RecordingError
 from monitor.service.daemon import Work, open_plant, stop_on_signals
 from monitor.service.inference import Judged
 from monitor.service.machines import watch
@@ -55,9 +56,12 @@ def replay(
         say: takes a line for each transition and, at the end, for each machine.
 
     Raises:
-        BadInputError: a machine is not configured, has no model, or a name stands for no recording.
+        BadInputError: a machine is not configured, has no model, or no recording of one can be read.
     """
-    files = {machine: _files(machine, patterns) for machine, patterns in recordings.items()}
+    files = {
+        machine: _files(machine, patterns, getattr(config.machine(machine).source, "channel", 1))
+        for machine, patterns in recordings.items()
+    }
     watched = {machine: watch(config, machine) for machine in files}
     for one in watched.values():
         if one.problem is not None:
@@ -105,10 +109,23 @@ def summary_line(machine: str, summary: Summary) -> str:
     return f"{machine}: {total} windows ({parts or 'none'}), {summary.raised} anomaly alarms raised"
 
 
-def _files(machine: str, patterns: Sequence[str]) -> tuple[Path, ...]:
+def _files(machine: str, patterns: Sequence[str], channels: int) -> tuple[Path, ...]:
+    """The recordings that can be read: a source of none that can is opened again and again, as a microphone is."""
     found = find_recordings(patterns)
-    for problem in found.problems:
+    problems = list(found.problems)
+    files = []
+    for path in found.files:
+        try:
+            present = inspect_recording(path).channels
+        except RecordingError as error:
+            problems.append(str(error))
+            continue
+        if present < channels:
+            problems.append(f"{path}: has too few channels: {present} of {channels} needed")
+        else:
+            files.append(path)
+    if not files:
+        raise BadInputError(f"{machine}: no recordings: {'; '.join(problems)}")
+    for problem in problems:
         _log.warning(problem, machine=machine)
-    if not found.files:
-        raise BadInputError(f"{machine}: no recordings: {'; '.join(found.problems)}")
-    return found.files
+    return tuple(files)

@@ -71,3 +71,14 @@ def test_a_machine_that_is_not_configured_is_refused_by_name(config: Path, fan: 
 def test_no_recording_at_all_is_refused(config: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"nothing\.wav: no such file"):
         replay(load_config(config), {"fan-1": [str(tmp_path / "nothing.wav")]}, None)
+
+
+def test_what_cannot_be_read_is_passed_over_and_refused_when_nothing_is_left(
+    config: Path, fan: FanJob, tmp_path: Path
+) -> None:
+    text = tmp_path / "text.wav"
+    text.write_text("no sound")
+    summary, _ = replayed(config, text, fan.anomaly[0])
+    assert summary.raised > 0
+    with pytest.raises(BadInputError, match=r"fan-1: no recordings: .*text\.wav: is not a readable sound file"):
+        replayed(config, text)
