@@ -159,7 +159,8 @@ class AlarmBook:
 
     def tick(self, sound_s: float, now_s: float) -> list[News]:
         """Time has passed: shelves end, acknowledged alarms call again, floods are over."""
-        news = self._regroup(None, sound_s, now_s)
+        # After a start no window has told the time yet, and an hour zero would end what stands.
+        news = self._regroup(None, sound_s, now_s) if sound_s or self._sound_s else []
         for key in [key for key, life in self._lives.items() if life.timed]:
             news += self._step(key, Tick(), now_s)
         return news

@@ -276,3 +276,14 @@ def test_a_restart_during_an_outage_goes_on_with_the_same_delivery_alarm(plant: 
     assert plant.happened() == [(None, "raised"), (None, "cleared")]
     assert len({event.alarm_id for event in plant.events}) == 1
     assert (plant.events[-1].time or 0.0) >= T + 190
+
+
+def test_a_flood_stands_over_a_restart_before_the_first_window(plant: Plant) -> None:
+    for _ in range(12):
+        plant.condition("fan-1", AlarmEvent.RAISED)
+        plant.condition("fan-1", AlarmEvent.CLEARED)
+        plant.now_s += 20.0
+    assert plant.alarms[None, AlarmKind.FLOOD].active
+    plant.restart()
+    plant.desk.turn(0.0)
+    assert plant.book.life(("", AlarmKind.FLOOD)).active
