@@ -14,7 +14,20 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.drill.drills import DRILLS, FULL, SHORT, whole_daemon_killed
 from tests.drill.visible import shows
 
-COLUMNS = ("drill", "sent", "received", "lost", "out of order", "double", "repeats", "dead", "invalid", "s", "seen as")
+COLUMNS = (
+    "drill",
+    "sent",
+    "received",
+    "lost",
+    "out of order",
+    "double",
+    "repeats",
+    "dead",
+    "invalid",
+    "false",
+    "s",
+    "seen as",
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -39,7 +52,7 @@ def main(arguments: list[str]) -> int:
         failed += not (found.good and shows(drill, found, scale))
         cells = (
             title, found.sent, found.received, found.lost,
-            found.out_of_order, found.duplicates, found.repeats, found.dead, found.invalid,
+            found.out_of_order, found.duplicates, found.repeats, found.dead, found.invalid, found.false,
             f"{time.monotonic() - began:.0f}", ", ".join(found.seen),
         )  # fmt: skip
         print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)

@@ -40,7 +40,7 @@ class Scale:
     """Of the whole daemon, which takes seconds to start; 0 leaves it to the tests of the service."""
 
 
-FULL = Scale(outage_s=60.0, cuts=50, kills=100, daemon_kills=20)
+FULL = Scale(outage_s=60.0, cuts=50, kills=100, daemon_kills=100)
 SHORT = Scale(outage_s=6.0, cuts=10, kills=5, daemon_kills=0)
 """An outage is told of from 5 s on."""
 
@@ -238,7 +238,7 @@ def broker_slow(folder: Path, scale: Scale) -> Account:
 
 
 def node_killed(folder: Path, scale: Scale) -> Account:
-    """Daemon killed (-9) at random moments."""
+    """Sending half killed (-9) at random moments."""
     with stage(folder, _persistent(folder)) as (node, listener):
         for number in range(scale.kills):
             count = len(listener.on(TOPICS.event))
@@ -278,7 +278,7 @@ Drill = Callable[[Path, Scale], Account]
 
 
 def whole_daemon_killed(folder: Path, scale: Scale) -> Account:
-    """`monitor run` killed (-9) at random moments, alarms coming and going."""
+    """Daemon (`monitor run`) killed (-9) at random moments."""
     return daemon_killed(folder, scale.daemon_kills)
 
 
