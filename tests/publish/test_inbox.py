@@ -11,7 +11,7 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from monitor.publish.commands import Response
-from monitor.publish.inbox import ANSWER_EXPIRY_S, WAITING, Answer, Inbox
+from monitor.publish.inbox import ANSWER_EXPIRY_S, WAITING, Answer, Inbox, Incoming
 from monitor.publish.topics import Topics
 from tests.broker import Broker, needs_mosquitto, wait_until
 from tests.publish.conftest import TOPICS as NODE
@@ -63,8 +63,13 @@ def test_an_answer_expires_at_the_broker_where_the_protocol_can_say_so(
     person.connect("127.0.0.1", broker.port)
     person.loop_start()
     try:
-        taken: list[Any] = []
-        wait_until(lambda: taken.extend(publisher.commands()) or taken, what="the command")  # type: ignore[func-returns-value]
+        taken: list[Incoming] = []
+
+        def took() -> bool:
+            taken.extend(publisher.commands())
+            return bool(taken)
+
+        wait_until(took, what="the command")
         answer = SAMPLES["response"]
         assert isinstance(answer, Response)
         publisher.answer(taken[0], answer)
