@@ -42,7 +42,7 @@ check: $(DEV_STAMP)
 
 ifdef GPU
 bench:
-	@$(PYTHON) tests/bench/speed.py --parts fleet --device auto $(ARGS)
+	@$(PYTHON) tests/bench/speed.py --parts fleet --device cuda $(ARGS)
 else
 bench: $(DEV_STAMP) $(SYSTEM_STAMP)
 	@for bench in $(BENCH); do echo "== $$bench"; $(BIN)/python $$bench $(ARGS) || exit 1; done

@@ -4,7 +4,7 @@
 
 A real broker and an independent subscriber. From the end of a window's sound: `score` is when the subscriber had the
 window's score (QoS 0), `event` when the node had the broker's PUBACK for an event (QoS 1) that the window led to. Every
-tenth machine has its levels in the midst of its normal scores, so that there are events.
+tenth machine, of ten every one, has its levels in the midst of its normal scores, so that there are events.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,12 +40,16 @@ READY_S = 300.0
 """Longest wait for the first window of every machine."""
 SAMPLE_S = 5.0
 """How often memory and processor time are looked at."""
+ARRIVES_S = 5.0
+"""Windows that ended so shortly before the daemon was stopped are not counted: they may not have been told of."""
+QUICK_MINUTES = 0.4
 NOTE = """The daemon as a process, a real mosquitto and a subscriber on the same cores; windows of 10 s, hop 10 s, each
 machine with a model of its own. Times are from the end of a window's sound: `score` until the subscriber has the score
-(QoS 0), `event` until the node has the PUBACK of an event (QoS 1) that the window led to. Every tenth machine has its
-levels in the midst of its normal scores, so that there are events. Simulated machines are alike to one of eight
-individuals in turn, whose sound is made once for all that listen to it. Cores and milliseconds are processor time of
-the whole daemon, simulation and all."""
+(QoS 0), `event` until the node has the PUBACK of an event (QoS 1) that the window led to. Every tenth machine, of ten
+every one, has its levels in the midst of its normal scores, so that there are events. Simulated machines are alike to
+one of eight individuals in turn, whose sound is made once for all that listen to it. Cores and milliseconds are
+processor time of the whole daemon, simulation and all. Resident: the most, and by how much the last look found more
+than the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,13 @@ class Run:
     """Processor time of the whole daemon over the windows, milliseconds."""
     resident_mb: float
     """Greatest resident set, 10^6 bytes."""
+    grown_mb: float
+    """From the first look to the last."""
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> Run:
+        """What `dataclasses.asdict` made of one."""
+        return cls(**{**kept, "score": Late(**kept["score"]), "event": Late(**kept["event"])})
 
 
 def run(plant: Plant, folder: Path, seconds: float, settle_s: float) -> Run:
@@ -131,7 +143,7 @@ def _run(
     began_s, ended_s = between
     scores = [each for each in messages if each.topic.endswith("/score")]
     told = [(utc_s(each.json["end"]), each) for each in scores]
-    inside = [(end_s, each) for end_s, each in told if began_s <= end_s < ended_s - WINDOW_S]
+    inside = [(end_s, each) for end_s, each in told if began_s <= end_s < ended_s - ARRIVES_S]
     events = [each.json for each in messages if each.topic.endswith("/event")]
     delays = [
         acknowledged[event["seq"]] - end_s
@@ -153,6 +165,7 @@ def _run(
         cores=spent / seconds,
         ms_per_window=1e3 * spent / max(1, heard),
         resident_mb=max(each.resident for each in samples) / 1e6,
+        grown_mb=(samples[-1].resident - samples[0].resident) / 1e6,
     )
 
 
@@ -173,7 +186,7 @@ def utc_s(text: str) -> float:
 def report(runs: Sequence[Run]) -> str:
     """The runs as a table."""
     head = ["machines", "windows", "lost", "score: median, p99, most (s)", "event: number, median, p99, most (s)"]
-    head += ["lag (s)", "cores", "ms a window", "resident (MB)"]
+    head += ["lag (s)", "cores", "ms a window", "resident, growth (MB)"]
     return table(head, [_row(each) for each in runs])
 
 
@@ -188,18 +201,18 @@ def _row(found: Run) -> list[str]:
         f"{found.lag_s:.2f}",
         f"{found.cores:.2f}",
         f"{found.ms_per_window:.1f}",
-        f"{found.resident_mb:.0f}",
+        f"{found.resident_mb:.0f}, {found.grown_mb:+.0f}",
     ]
 
 
-def runs(counts: Sequence[int], minutes: float, settle_s: float, out: Path, preset: str = "default") -> list[Run]:
-    """One after the other; models that are hardly trained do as many sums as others."""
+def runs(minutes: Mapping[int, float], settle_s: float, out: Path, preset: str = "default") -> list[Run]:
+    """One after the other, each with so many machines for so long; models that are hardly trained do as many sums."""
     small = quickly(PRESETS[preset])
     found = []
-    for count in counts:
+    for count, long in minutes.items():
         plant = build(small, kept(out, small), count)
         with tempfile.TemporaryDirectory() as scratch:
-            found.append(run(plant, Path(scratch), 60 * minutes, settle_s))
+            found.append(run(plant, Path(scratch), 60 * long, settle_s))
         print(json.dumps(asdict(found[-1])), file=sys.stderr)
     return found
 
@@ -210,8 +223,10 @@ def main() -> int:
     options.add_argument("--minutes", type=float, default=2.0, help="measured, of each (default 2)")
     options.add_argument("--settle", type=float, default=20.0, help="seconds before (default 20)")
     given = options.parse_args()
-    counts = [2] if given.quick else [int(each) for each in given.machines.split(",")]
-    found = runs(counts, 0.2 if given.quick else given.minutes, given.settle, given.out, given.preset)
+    sizes = {2: QUICK_MINUTES}
+    if not given.quick:
+        sizes = dict.fromkeys(map(int, given.machines.split(",")), given.minutes)
+    found = runs(sizes, given.settle, given.out, given.preset)
     write(given.out, "plant", f"{report(found)}\n\n{NOTE}", [asdict(each) for each in found])
     return 0
 

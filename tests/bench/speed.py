@@ -1,6 +1,6 @@
 """How fast it is: every figure in one command, written to tests/bench/RESULTS.md and results.json.
 
-`python tests/bench/speed.py [--parts fleet,start,training,plant] [--quick] [--device cpu] [--results DIR]`
+`python tests/bench/speed.py [--parts fleet,hop,start,training,plant] [--quick] [--device cpu] [--results DIR]`
 
 The part `fleet` alone needs nothing but torch and numpy: `make bench GPU=1` runs it with the system's python3 on a GPU.
 """
@@ -20,17 +20,19 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # `make bench` runs this file by its path
 
+from monitor.errors import DeviceError
 from monitor.memcae.fleet import choose_device
 from monitor.memcae.preset import DEFAULT, PAPER, Preset
-from tests.bench.lab import results, throughput, untrained
+from tests.bench.lab import hops, results, throughput, untrained
 from tests.bench.lab.process import usage_here
 from tests.bench.lab.results import number, speeds_table
+from tests.bench.lab.tables import table
 
 ROOT = Path(__file__).parents[2]
 COUNTS = (1, 10, 100, 1000)
 GPU_COUNTS = (1000,)
-PLANTS = (10, 100, 400)
-PLANT_MINUTES = 2.0
+PLANTS = "10:1,40:1,100:1,400:10"
+"""Machines and minutes: the largest is what must hold, for long enough to see memory and lag grow if they do."""
 SMALL = replace(PAPER, name="small", network=replace(PAPER.network, widths=(4,), slot_size=8, slots=16))
 """For a quick run."""
 CLIP_S = 10.0
@@ -126,6 +128,17 @@ def baseline_per_s(least_s: float) -> float:
     return done / took_s
 
 
+def hop(given: argparse.Namespace) -> None:
+    """A hop of a second beside a hop of ten."""
+    presets, sizes = ((SMALL,), (1, 1, throughput.QUICK.learnt)) if given.quick else ((DEFAULT, PAPER), ())
+    costs = [hops.measure(preset, *sizes) for preset in presets]
+    rows = [[whole.preset, f"{whole.ms:.2f}", f"{part.ms:.2f}", f"{part.ms / whole.ms:.2f}"] for whole, part in costs]
+    body = table(["preset", "hop 10 s, ms", "hop 1 s, ms", "ratio"], rows)
+    body += f"\n\nWall time per second of a machine's sound, {hops.MACHINES} machines whose windows end together."
+    values = [asdict(cost) for both in costs for cost in both]
+    _keep(given, "hop", None, {"Overlapping windows": body}, values)
+
+
 def start(given: argparse.Namespace) -> None:
     """From the start to READY=1."""
     from tests.bench import start as starting
@@ -161,13 +174,19 @@ def plant(given: argparse.Namespace) -> None:
     """The daemon with many machines in real time."""
     from tests.bench import plant as plants
 
-    runs = plants.runs((2,) if given.quick else PLANTS, 0.2 if given.quick else PLANT_MINUTES, 20.0, given.out)
+    sizes = {2: plants.QUICK_MINUTES}
+    if not given.quick:
+        sizes = {int(count): float(minutes) for count, _, minutes in (each.partition(":") for each in given.plants)}
+    kept = {each["machines"]: each for each in results.values(given.results, "plant") or ()}
+    kept |= {each.machines: asdict(each) for each in plants.runs(sizes, 20.0, given.out)}
+    runs = [plants.Run.read(kept[count]) for count in sorted(kept)]
     body = f"{plants.report(runs)}\n\n{plants.NOTE}"
     _keep(given, "plant", None, {"A plant in real time": body}, [asdict(each) for each in runs])
 
 
 PARTS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "fleet": fleet,
+    "hop": hop,
     "start": start,
     "training": training,
     "plant": plant,
@@ -187,14 +206,21 @@ def main(arguments: list[str] | None = None) -> int:
     options = argparse.ArgumentParser(description="How fast it is.")
     options.add_argument("--parts", default=",".join(PARTS), help="separated by commas (default: all)")
     options.add_argument("--device", default="cpu", help="of the part fleet: cpu, cuda, auto (default cpu)")
+    options.add_argument(
+        "--plants", type=lambda text: text.split(","), default=PLANTS, help=f"machines:minutes (default {PLANTS})"
+    )
     options.add_argument("--quick", action="store_true", help="a small part of each, to see that it runs")
     options.add_argument("--out", type=Path, default=ROOT / "build" / "bench", help="keeps models for next time")
     options.add_argument("--results", type=Path, help="where results go (default tests/bench; quick ones to --out)")
     given: Any = options.parse_args(arguments)
     given.results = given.results or (given.out / "quick" if given.quick else ROOT / "tests" / "bench")
-    for name in given.parts.split(","):
-        print(f"== {name}", file=sys.stderr)
-        PARTS[name](given)
+    try:
+        for name in given.parts.split(","):
+            print(f"== {name}", file=sys.stderr)
+            PARTS[name](given)
+    except DeviceError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -17,7 +18,7 @@ from monitor.memcae.fleet import Fleet
 from monitor.memcae.plain import PlainFleet
 from monitor.memcae.preset import DEFAULT
 from tests.bench import plant, speed
-from tests.bench.lab import node, results, throughput, untrained
+from tests.bench.lab import hops, node, results, throughput, untrained
 from tests.bench.lab.process import usage
 from tests.bench.plant import Late
 from tests.broker import Received
@@ -66,6 +67,29 @@ def test_a_gpu_machine_needs_nothing_but_torch_and_numpy(tmp_path: Path) -> None
     assert found["resident"][0]["per_s"] > 0
     assert found["baseline_per_s"] == 0  # the one figure that needs more
     assert "| small | 2 |" in (tmp_path / "quick" / "RESULTS.md").read_text()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_the_gpu_bench_says_so_and_leaves_the_results_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert speed.main(["--parts", "fleet", "--device", "cuda", "--results", str(tmp_path)]) == 1
+    assert "0 CUDA devices are present" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_windows_of_either_hop_cover_the_same_sound_and_those_of_a_second_overlap() -> None:
+    sound = untrained.noise(speed.SMALL, 3, seed=5).numpy().reshape(-1)
+    apart, close = (list(hops._windows(speed.SMALL, "fan-1", sound, hop_s)) for hop_s in hops.HOPS_S)
+    assert [each.start_s for each in apart] == [0.0, 10.0, 20.0]
+    assert [close[0].start_s, close[-1].end_s] == [0.0, 30.0]
+    assert all(0.9 < after.start_s - before.start_s < 1.1 for before, after in itertools.pairwise(close))
+
+
+def test_each_hop_gets_its_cost() -> None:
+    costs = hops.measure(speed.SMALL, windows=1, repeats=1, learnt=2)
+    assert tuple(each.hop_s for each in costs) == hops.HOPS_S
+    assert all(each.ms > 0 for each in costs)
 
 
 def test_models_from_noise_are_all_different_and_score_noise_as_ever() -> None:

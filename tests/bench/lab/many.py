@@ -23,7 +23,8 @@ INDIVIDUALS = tuple(Machine(kind, seed) for seed in (1, 2, 3, 4) for kind in ("f
 RECORDED = Recordings(count=10, seconds=60)
 """Ten minutes of each."""
 RESTLESS = 10
-"""Every so-manieth machine has its levels in the midst of its normal scores, so that it raises and clears alarms."""
+"""Every so-manieth machine has its levels in the midst of its normal scores, so that it raises and clears alarms; in a
+plant of no more than this, every machine: events would be too few to tell how late they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,12 @@ class Plant:
 
     state_dir: Path
     machines: tuple[str, ...]
+    restless: int
+    """Every so-manieth machine is."""
 
     def sources(self) -> dict[str, Any]:
         """The machines as the configuration names them, each with a simulated source."""
-        return {name: _settings(place) for place, name in enumerate(self.machines)}
+        return {name: _settings(place, self.restless) for place, name in enumerate(self.machines)}
 
 
 def individual(place: int) -> Machine:
@@ -50,15 +53,16 @@ def machine_name(place: int) -> str:
 
 def build(preset: Preset, kept: Path, count: int) -> Plant:
     """A state directory in ``kept`` with at least ``count`` machines, each with model and calibration."""
-    state_dir = kept / "plant"
-    originals = [train(each, preset, RECORDED, kept) for each in INDIVIDUALS]
+    every = RESTLESS if count > RESTLESS else 1
+    state_dir = kept / f"plant-{every}"
+    originals = [train(each, preset, RECORDED, kept) for each in INDIVIDUALS[:count]]
     names = tuple(machine_name(place) for place in range(count))
     for place, name in enumerate(names):
         if (state_dir / "models" / name / artifact.CURRENT).exists():
             continue
         original = originals[place % len(originals)]
         model = perturbed(original.fleet.models[original.name], name, place)
-        calibration = original.calibration if place % RESTLESS else restless(original.calibration)
+        calibration = original.calibration if place % every else restless(original.calibration)
         artifact.save_version(
             state_dir,
             name,
@@ -68,7 +72,7 @@ def build(preset: Preset, kept: Path, count: int) -> Plant:
             training={},
             calibration=calibration.to_dict(),
         )
-    return Plant(state_dir, names)
+    return Plant(state_dir, names, every)
 
 
 def restless(calibration: Calibration) -> Calibration:
@@ -77,9 +81,9 @@ def restless(calibration: Calibration) -> Calibration:
     return dataclasses.replace(calibration, threshold=level, warning_level=level, clear_level=level)
 
 
-def _settings(place: int) -> dict[str, Any]:
+def _settings(place: int, restless_every: int) -> dict[str, Any]:
     own = individual(place)
     settings: dict[str, Any] = {"source": {"simulated": own.kind, "seed": own.seed}}
-    if place % RESTLESS == 0:
+    if place % restless_every == 0:
         settings["alarm"] = {"raise": "1 of 1", "clear_after_s": 1}
     return settings

@@ -54,12 +54,22 @@ def keep(folder: Path, part: str, command: str, machine: str, tables: Mapping[st
         values: the figures, JSON-ready.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / JSON
-    parts: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    parts = _parts(folder)
     day = time.strftime("%Y-%m-%d", time.gmtime())
     parts[part] = {"command": command, "machine": machine, "day": day, "tables": dict(tables), "values": values}
-    path.write_text(f"{json.dumps(parts, indent=1, sort_keys=True)}\n")
+    (folder / JSON).write_text(f"{json.dumps(parts, indent=1, sort_keys=True)}\n")
     (folder / MARKDOWN).write_text(markdown(parts))
+
+
+def values(folder: Path, part: str) -> Any:
+    """The figures that are kept of one part; None when there are none."""
+    return _parts(folder).get(part, {}).get("values")
+
+
+def _parts(folder: Path) -> dict[str, Any]:
+    path = folder / JSON
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
 
 
 def markdown(parts: Mapping[str, Any]) -> str:

@@ -16,8 +16,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from monitor.audio.windows import Window
-from monitor.memcae import plain
-from monitor.memcae.fleet import Fleet
+from monitor.memcae import crowd, plain, ways
+from monitor.memcae.fleet import BATCH_SAMPLES, STACK_SAMPLES, Fleet
+from monitor.memcae.folded import Folded
 from monitor.memcae.model import MachineModel
 from monitor.memcae.preset import Preset, SpectrogramSpec
 from tests.bench.lab import untrained
@@ -67,16 +68,6 @@ class Speed:
     """Size of a model, 10^6 bytes."""
     resident_mb: float
     """Growth of the process per machine, 10^6 bytes; 0 for too few machines to tell, and on a GPU."""
-
-    @property
-    def real_time(self) -> float:
-        """Machines in real time at a hop as long as the window."""
-        return self.per_s * WINDOW_S
-
-    @property
-    def ratio(self) -> float:
-        """Over the plain reference."""
-        return self.per_s / self.plain_per_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +145,24 @@ class Resident:
 def resident(preset: Preset, count: int, device: torch.device, effort: Effort) -> Resident:
     """Measure ``count`` different models, a window each, sound and models on the device beforehand."""
     models = [model.to(device) for _, model in untrained.models(preset, count, effort.learnt)]
+    way = ways.choose(models).way
+    members = [ways.member(model, way) for model in models]
     sounds = untrained.noise(preset, SOUNDS, seed=2, device=str(device))
+    length = sounds.shape[1]
+    step = max(1, (STACK_SAMPLES if way.stacked else BATCH_SAMPLES) // length)
+    passes = []
+    for first in range(0, count, step):
+        part = members[first : first + step]
+        together = Folded([member.model.network for member in part]) if way.stacked and len(part) > 1 else None
+        samples = sounds[torch.arange(first, first + len(part)) % SOUNDS]
+        passes.append((part, samples, together))
 
     def once() -> None:
-        for place, model in enumerate(models):
-            model.score_batch(sounds[place % SOUNDS][None])
+        for part, samples, together in passes:
+            crowd.judge(part, samples, together)
 
     seconds = min(_timed(once, device) for _ in range(effort.repeats)) / count
-    read = untrained.size(models[0]) + sounds[0].numel() * sounds.element_size()
+    read = untrained.size(models[0]) + length * sounds.element_size()
     work = operations(models[0], preset.spectrogram)
     return Resident(preset.name, count, 1 / seconds, work / seconds / 1e9, read / seconds / 1e9)
 
