@@ -77,7 +77,7 @@ class Inference:
         self._book = AlarmBook(memory.conditions, memory.kept, clock())
         for name, one in watched.items():
             self._book.set_policy(name, one.detector.policy.life)
-        self.desk = Desk(self._book, self._watched, reporter, outlet, clock)
+        self.desk = Desk(self._book, self._watched, reporter, outlet, memory.kept, clock)
         self._microphones = Microphones(self._watched, memory, self.desk, self._tell_availability)
         self._sound_s = 0.0
         self._reporter = reporter
