@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from monitor.audio.block import AudioBlock, Samples
 from monitor.audio.level import rms_dbfs
@@ -37,11 +36,12 @@ converter's own noise is greater; what resampling makes of a constant is less th
 MAINS_HZ: Final = (50, 60)
 """Europe, and America with half of Japan."""
 MAINS_LINES: Final = 6
-"""Lines of the comb that are looked for, up to 300 or 360 Hz: what a broken shield picks up has most of them."""
-MAINS_STRAYS: Final = 0.001
-"""Share by which mains frequency strays in normal operation (49.95 to 50.05 Hz in Europe)."""
+"""Lines of the comb that are looked for, up to 300 or 360 Hz: further up they drown in any machine."""
+MOST_LINES: Final = 4
+"""So many of them make a comb: what a broken shield picks up may lack one or two."""
 HUM_S: Final = 4
-"""Seconds that the comb is looked for in: 0.25 Hz apart, a motor that turns 0.4 % slower than mains is told from it."""
+"""Seconds that the comb is looked for in: with bins 0.25 Hz apart, a motor that turns 1 % slower than mains is told
+from it, and mains may stray by a thousandth, as it does in normal operation."""
 DECIMATION: Final = 8
 """For the comb, 2 kHz are plenty; means of 8 samples let a tone at 1.7 kHz through by -16 dB, which is no comb."""
 LINE_SIDES_HZ: Final = (2.0, 8.0)
@@ -51,9 +51,17 @@ TWIN_DB: Final = -50.0
 """Two channels are one when they differ by less than this, re their level: inputs that share a microphone differ by
 their own noise, 60 dB down; two microphones side by side differ by 20 dB down at best."""
 
-_HANN: Final = np.hanning(MODEL_RATE_HZ)
+_HANN: Final = np.hanning(MODEL_RATE_HZ).astype(np.float32)
 _WEIGHT: Final = 2.0 / (MODEL_RATE_HZ * float(np.sum(_HANN**2)))
 """So that all bins of a second add up to its mean square."""
+_LOW_HANN: Final = np.hanning(HUM_S * MODEL_RATE_HZ // DECIMATION).astype(np.float32)
+_LOW_WEIGHT: Final = 2.0 / (len(_LOW_HANN) * float(np.sum(_LOW_HANN**2)))
+_MIDDLES: Final = HUM_S * np.outer(MAINS_HZ, np.arange(1, MAINS_LINES + 1))[:, :, None]
+"""Bins of the lines, shape [mains, lines, 1]."""
+_LINES: Final = _MIDDLES + np.arange(-2, 3)
+"""The window's main lobe, 1 Hz wide."""
+_NEAR, _FAR = (round(hz * HUM_S) for hz in LINE_SIDES_HZ)
+_SIDES: Final = _MIDDLES + np.concatenate([np.arange(-_FAR, -_NEAR), np.arange(_NEAR, _FAR)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,7 @@ class MeterState:
     origin_s: float = 0.0
     """UTC of the first sample of the stretch, POSIX seconds."""
     begun: bool = False
-    low: tuple[NDArray[np.float64], ...] = ()
+    low: tuple[Samples, ...] = ()
     """The last seconds of the stretch, decimated, at most ``HUM_S``, each of shape [n, channels]."""
 
 
@@ -132,7 +140,7 @@ def measure(channels: tuple[int, ...], state: MeterState, block: AudioBlock) -> 
         state = MeterState(origin_s=block.start_s, begun=True)
     state = replace(
         state,
-        chunks=(*state.chunks, block.samples[:, channels].astype(np.float32)),
+        chunks=(*state.chunks, np.array(block.samples[:, channels], np.float32, order="C")),
         pending=state.pending + block.frames,
         origin_s=follow(state.origin_s, state.position, block.rate_hz, block.start_s),
         position=state.position + block.frames,
@@ -151,18 +159,17 @@ def measure(channels: tuple[int, ...], state: MeterState, block: AudioBlock) -> 
     return replace(state, chunks=(rest,) if len(rest) else (), pending=len(rest)), tuple(measured)
 
 
-def _seconds(
-    channels: tuple[int, ...], samples: Samples, start_s: float, low: tuple[NDArray[np.float64], ...]
-) -> list[Second]:
+def _seconds(channels: tuple[int, ...], samples: Samples, start_s: float, low: tuple[Samples, ...]) -> list[Second]:
     with np.errstate(invalid="ignore", divide="ignore"):  # a sample that is no number has no twin
         twins = _twins(channels, samples)
     hums = np.concatenate(low) if len(low) == HUM_S else None
+    # Each channel is copied out (and blocks above), so that no sum depends on how its samples lay in memory.
     return [
         _second(
             channel,
-            samples[:, place],
+            np.ascontiguousarray(samples[:, place]),
             start_s,
-            () if hums is None else tuple(_hum(hums[:, place], mains_hz) for mains_hz in MAINS_HZ),
+            () if hums is None else _hums(np.ascontiguousarray(hums[:, place])),
             twins[place],
         )
         for place, channel in enumerate(channels)
@@ -172,70 +179,68 @@ def _seconds(
 def _second(channel: int, samples: Samples, start_s: float, hums: tuple[Hum, ...], twin: int | None) -> Second:
     if not np.isfinite(samples).all():
         return Second(channel, start_s, False, 0.0, 0.0, 0.0, 0.0, ())
-    sound = samples.astype(np.float64)
-    offset = float(sound.mean())
-    span = float(np.ptp(sound))
+    offset = float(samples.mean(dtype=np.float64))
+    lowest, highest = float(samples.min()), float(samples.max())
+    sound = samples - np.float32(offset)
     return Second(
         channel=channel,
         start_s=start_s,
         finite=True,
-        level_dbfs=rms_dbfs((samples - offset).astype(np.float32)),
+        level_dbfs=rms_dbfs(sound),
         offset=offset,
-        span=span,
-        clipped=_clipped(sound, span),
-        bands_dbfs=_bands(sound - offset),
+        span=highest - lowest,
+        clipped=_clipped(samples, lowest, highest),
+        bands_dbfs=_bands(sound),
         hums=hums,
         twin=twin,
     )
 
 
-def _clipped(sound: NDArray[np.float64], span: float) -> float:
-    at_full_scale = float(np.mean(np.abs(sound) >= FULL_SCALE))
-    if span < LEAST_SPAN:
-        return at_full_scale
-    flat = (sound >= sound.max() - FLAT * span) | (sound <= sound.min() + FLAT * span)
-    return max(at_full_scale, float(np.mean(flat)))
+def _clipped(samples: Samples, lowest: float, highest: float) -> float:
+    span = highest - lowest
+    least = FLAT * span if span >= LEAST_SPAN else 0.0
+    top, bottom = min(FULL_SCALE, highest - least), max(-FULL_SCALE, lowest + least)
+    if span < LEAST_SPAN and highest < FULL_SCALE and lowest > -FULL_SCALE:
+        return 0.0
+    return float(np.count_nonzero(samples >= top) + np.count_nonzero(samples <= bottom)) / len(samples)
 
 
-def _bands(sound: NDArray[np.float64]) -> tuple[float, ...]:
+def _bands(sound: Samples) -> tuple[float, ...]:
     """Level in each octave, dBFS: [n] -> K."""
-    power = np.abs(np.fft.rfft(sound * _HANN)) ** 2 * _WEIGHT  # a second has bins 1 Hz apart
+    spectrum = np.fft.rfft(sound * _HANN)  # a second has bins 1 Hz apart
+    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float64) * _WEIGHT
     return tuple((10 * np.log10(np.maximum(np.add.reduceat(power, BAND_EDGES_HZ)[:-1], FLOOR))).tolist())
 
 
-def _decimated(samples: Samples) -> NDArray[np.float64]:
+def _decimated(samples: Samples) -> Samples:
     with np.errstate(invalid="ignore"):
-        low: NDArray[np.float64] = samples.astype(np.float64).reshape(-1, DECIMATION, samples.shape[1]).mean(axis=1)
+        low: Samples = samples.reshape(-1, DECIMATION, samples.shape[1]).mean(axis=1)
     return low
 
 
-def _hum(low: NDArray[np.float64], mains_hz: int) -> Hum:
-    """How much of ``low`` ([n], decimated, ``HUM_S`` long) is a comb."""
+def _hums(low: Samples) -> tuple[Hum, ...]:
+    """How much of ``low`` ([n], decimated, ``HUM_S`` long) is a comb, for each mains frequency."""
     if not np.isfinite(low).all():
-        return Hum(mains_hz, 0.0, -150.0)
-    window = np.hanning(len(low))
-    power = np.abs(np.fft.rfft((low - low.mean()) * window)) ** 2 * 2.0 / (len(low) * float(np.sum(window**2)))
-    near, far = (round(hz * HUM_S) for hz in LINE_SIDES_HZ)
-    stands_out, levels = [], []
-    for number in range(1, MAINS_LINES + 1):
-        middle = mains_hz * number * HUM_S
-        stray = max(1, round(middle * MAINS_STRAYS))
-        line = power[middle - stray - 1 : middle + stray + 2]
-        sides = np.concatenate([power[middle - far : middle - near], power[middle + near : middle + far]])
-        stands_out.append(10 * np.log10(max(float(line.max()), FLOOR) / max(float(np.median(sides)), FLOOR)))
-        levels.append(float(line.sum()))
-    return Hum(mains_hz, float(sorted(stands_out)[-4]), 10 * float(np.log10(max(sum(levels), FLOOR))))
+        return ()
+    spectrum = np.fft.rfft((low - low.mean()) * _LOW_HANN)
+    power = np.maximum((spectrum.real**2 + spectrum.imag**2).astype(np.float64) * _LOW_WEIGHT, FLOOR)
+    lines, sides = power[_LINES], np.median(power[_SIDES], axis=2)
+    prominence = np.sort(10 * np.log10(lines.max(axis=2) / sides), axis=1)[:, -MOST_LINES]
+    levels = 10 * np.log10(lines.sum(axis=(1, 2)))
+    return tuple(
+        Hum(mains_hz, float(prominence[place]), float(levels[place])) for place, mains_hz in enumerate(MAINS_HZ)
+    )
 
 
 def _twins(channels: tuple[int, ...], samples: Samples) -> list[int | None]:
     """For each column, the first other channel that is the same but for its loudness; silent ones have no twin."""
-    sound = samples.astype(np.float64)
-    sound -= sound.mean(axis=0)
-    power = np.einsum("ij,ij->j", sound, sound)
-    count = sound.shape[1]
+    count = samples.shape[1]
     twins: list[int | None] = [None] * count
     if count == 1:
         return twins
+    sound = samples.astype(np.float64)
+    sound -= sound.mean(axis=0)
+    power = np.einsum("ij,ij->j", sound, sound)
     shared = sound.T @ sound
     rest = 1.0 - shared**2 / np.outer(power, power)  # of the power, what the other channel does not explain
     same = rest < 10 ** (TWIN_DB / 10)  # false where a power is 0 or not a number

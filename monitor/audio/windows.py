@@ -46,10 +46,19 @@ class WindowSpec:
     """Samples in a window."""
     hop: int
     """Samples from the start of a window to the start of the next; greater than ``window`` skips audio."""
+    grid: int = 1
+    """Every window begins at a multiple of so many samples, the nearest to where ``hop`` would have it; at most
+    ``hop``. What scores overlapping windows can then go on from one to the next (`monitor.memcae.overlap`)."""
 
     def __post_init__(self) -> None:
         if self.window < 1 or self.hop < 1 or self.channel < 0:
             raise ValueError(f"window and hop must be at least 1 and the channel at least 0: {self}")
+        if not 1 <= self.grid <= self.hop:
+            raise ValueError(f"the grid must be between 1 and the hop: {self}")
+
+    def start(self, index: int) -> int:
+        """Where the window of this number, from 0, begins: samples from the beginning of the stretch."""
+        return (2 * index * self.hop + self.grid) // (2 * self.grid) * self.grid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +73,8 @@ class WindowState:
     """The last of the pending samples that have not been in a complete window."""
     skip: int = 0
     """Samples still to pass over before the next window begins (hop greater than window)."""
+    count: int = 0
+    """Windows of the stretch so far."""
     position: int = 0
     """Samples of the stretch so far, up to the end of ``chunks``."""
     origin_s: float = 0.0
@@ -121,9 +132,11 @@ def _complete(spec: WindowSpec, state: WindowState) -> tuple[WindowState, tuple[
         return state, ()
     held = np.concatenate(state.chunks)
     first = state.position - held.size
-    starts = range(0, held.size - spec.window + 1, spec.hop)
+    starts: list[int] = []
+    while (at := spec.start(state.count + len(starts)) - first) + spec.window <= held.size:
+        starts.append(at)
     windows = tuple(_window(spec, state, held[at : at + spec.window].copy(), first=first + at) for at in starts)
-    next_start = starts[-1] + spec.hop
+    next_start = at
     rest = held[next_start:].copy()
     state = replace(
         state,
@@ -131,6 +144,7 @@ def _complete(spec: WindowSpec, state: WindowState) -> tuple[WindowState, tuple[
         pending=rest.size,
         fresh=min(rest.size, held.size - (starts[-1] + spec.window)),
         skip=max(0, next_start - held.size),
+        count=state.count + len(starts),
     )
     return state, windows
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from monitor.cli import alarms, check, devices, evaluate, learning, level, models, score, service
+from monitor.cli import alarms, check, devices, evaluate, learning, level, listen, models, score, service
 
 
 def command() -> Any:  # noqa: ANN401  a click command; typer does not give out the type
@@ -24,6 +24,7 @@ def command() -> Any:  # noqa: ANN401  a click command; typer does not give out 
     app.command("run")(service.run)
     app.command("demo")(service.demo)
     app.command("devices")(devices.devices)
+    app.command("listen")(listen.listen)
     app.command("record")(learning.record)
     app.command("train")(learning.train)
     app.command("calibrate")(learning.calibrate)

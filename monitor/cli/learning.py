@@ -157,12 +157,12 @@ def listen(config: Config, machine: str) -> tuple[Source, int]:
 
     What is simulated or read from files needs no real time; and a simulated fault is not normal sound.
     """
-    from monitor.config import MicrophoneSource, SimulatedSource
+    from monitor.config import RecordingSource, SimulatedSource
     from monitor.service.sources import build_ears
 
     settings = config.machine(machine)
     source = settings.source
-    if not isinstance(source, MicrophoneSource):
+    if isinstance(source, RecordingSource | SimulatedSource):
         source = source.model_copy(update={"speed": "max"})
     if isinstance(source, SimulatedSource):
         source = source.model_copy(update={"fault": None})

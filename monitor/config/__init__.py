@@ -5,7 +5,14 @@ from __future__ import annotations
 from monitor.config.load import load_config
 from monitor.config.model import AlarmConfig, Config, EvidenceConfig, FalseAlarmsConfig, LogConfig, MachineConfig
 from monitor.config.mqtt import MqttConfig, TlsConfig
-from monitor.config.source import FaultSettings, MicrophoneSource, RecordingSource, SimulatedSource
+from monitor.config.source import (
+    FaultSettings,
+    MicrophoneSource,
+    RecordingSource,
+    SimulatedSource,
+    StdinSource,
+    StreamSource,
+)
 
 __all__ = [
     "AlarmConfig",
@@ -19,6 +26,8 @@ __all__ = [
     "MqttConfig",
     "RecordingSource",
     "SimulatedSource",
+    "StdinSource",
+    "StreamSource",
     "TlsConfig",
     "load_config",
 ]

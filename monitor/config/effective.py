@@ -7,11 +7,12 @@ from typing import Any
 
 import yaml
 
+from monitor.audio.address import without_credentials
 from monitor.config.model import Config
 
 
 def effective(config: Config) -> dict[str, Any]:
-    """Plain values under the file's own keys. Passwords are not among them: they stand in files and the environment."""
+    """Plain values under the file's own keys. Passwords are not among them: a stream's is left out of its address."""
     values = _plain(config.model_dump(by_alias=True))
     if not isinstance(values, dict):  # pragma: no cover  a model dumps to a mapping
         raise TypeError("a configuration is a mapping")
@@ -31,4 +32,6 @@ def _plain(value: object) -> Any:  # noqa: ANN401  YAML holds anything
         return items[0] if len(items) == 1 else items
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, str) and "://" in value:
+        return without_credentials(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value

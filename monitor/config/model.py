@@ -14,6 +14,7 @@ from monitor.config.mqtt import MqttConfig
 from monitor.config.source import Source
 from monitor.detect.alarm import MAX_RAISE_WINDOW, AlarmPolicy, parse_rule
 from monitor.detect.budget import Budget
+from monitor.detect.finding import MicrophoneFault
 from monitor.detect.lifecycle import LifePolicy
 from monitor.detect.running import RunningPolicy
 from monitor.errors import BadInputError
@@ -111,9 +112,20 @@ class MachineConfig(Section):
     )
     alarm: AlarmConfig = Field(default=AlarmConfig(), description="From single windows to an alarm and back.")
 
+    ignored_faults: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description="Faults of the microphone that are never told, because this machine or its place is so.",
+        json_schema_extra={"allowed": "a list of " + ", ".join(MicrophoneFault)},
+    )
     stopped: StoppedConfig | None = Field(
         default=None, description="How a stopped machine is told from a running one; `null` takes it to run always."
     )
+
+    @field_validator("ignored_faults")
+    @classmethod
+    def _faults(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(one_of(each, MicrophoneFault, "a fault of a microphone") for each in value)
 
     @field_validator("preset")
     @classmethod

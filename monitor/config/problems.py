@@ -138,7 +138,7 @@ def _unknown(detail: ErrorDetails, key: KeyPath, root: type[BaseModel]) -> str:
 
 def _source_problem(detail: ErrorDetails) -> str:
     value = detail["input"]
-    wanted = "exactly one of microphone: DEVICE, recording: FILES, simulated: KIND"
+    wanted = "exactly one of microphone: DEVICE, recording: FILES, simulated: KIND, stream: URL, stdin: FORMAT"
     if not isinstance(value, Mapping):
         return f"{show(value, ())} is not a source; allowed {wanted}"
     named = [key for key in SOURCES if key in value]

@@ -1,7 +1,8 @@
-"""Where a machine's sound comes from: a microphone, recordings, or a simulated machine."""
+"""Where a machine's sound comes from: a microphone, recordings, a simulated machine, a stream or a pipe."""
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
@@ -13,6 +14,13 @@ FAULTS = (*TURNING, "missing_stroke")
 SIMULATED = {"gearbox": TURNING, "fan": TURNING, "pump": FAULTS, "compressor": FAULTS, "varying": TURNING}
 """What `monitor.audio.simulated` offers: machines, and the faults that each can have. It needs numpy, which would cost
 half of the time that a check of the configuration takes; a test holds the two together."""
+
+PCM_FORMATS = ("s16le", "s32le", "f32le")
+"""What `monitor.audio.pcm` reads."""
+
+ADDRESS_PATTERN = "^(rtsps?|https?)://[^/]"
+ADDRESS_ALLOWED = "an address that begins with rtsp://, rtsps://, http:// or https://"
+"""No files, and nothing that FFmpeg would run."""
 
 CHANNEL = "Which channel of the source this machine is heard on, from 1."
 SPEED = "How many seconds of sound pass in one second; `max` is as fast as it can be scored."
@@ -110,10 +118,60 @@ class SimulatedSource(Section):
         return None if self.speed == "max" else float(self.speed)
 
 
+class StreamSource(Section):
+    """Sound over the network, such as of an IP camera; needs PyAV (the extra `stream`)."""
+
+    stream: str = Field(
+        min_length=1,
+        description="Address of the stream; a user and password in it are never printed.",
+        json_schema_extra={"allowed": ADDRESS_ALLOWED, "pattern": ADDRESS_PATTERN},
+    )
+    channel: int = number(1, 1, 256, "", CHANNEL)
+
+    @field_validator("stream")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if not re.match(ADDRESS_PATTERN, value):
+            raise ValueError(f"is not the address of a stream; allowed {ADDRESS_ALLOWED}")
+        return value
+
+
+class PcmSettings(Section):
+    """How samples lie in a byte stream."""
+
+    rate_hz: int = number(MISSING, 4000, 384_000, "Hz", "Samples per second and channel.")
+    channels: int = number(1, 1, 256, "", "How many channels lie side by side.")
+    format: str = Field(
+        default="s16le",
+        description="What a sample looks like: 16 or 32 bits, or a float; little-endian.",
+        json_schema_extra={"enum": list(PCM_FORMATS)},
+    )
+
+    @field_validator("format")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return one_of(value, PCM_FORMATS, "a sample format")
+
+
+class StdinSource(Section):
+    """Raw samples from standard input, such as of another program in a pipe."""
+
+    stdin: PcmSettings = Field(description="How the samples lie.")
+    channel: int = number(1, 1, 256, "", CHANNEL)
+
+    @model_validator(mode="after")
+    def _there(self) -> StdinSource:
+        if self.channel > self.stdin.channels:
+            raise ValueError(f"has no channel {self.channel}; stdin.channels is {self.stdin.channels}")
+        return self
+
+
 SOURCES: dict[str, type[Section]] = {
     "microphone": MicrophoneSource,
     "recording": RecordingSource,
     "simulated": SimulatedSource,
+    "stream": StreamSource,
+    "stdin": StdinSource,
 }
 """Each source by the key that tells it from the others."""
 
@@ -128,11 +186,13 @@ def _which(value: Any) -> str | None:  # noqa: ANN401  the raw value of the key 
 Source = Annotated[
     Annotated[MicrophoneSource, Tag("<microphone>")]
     | Annotated[RecordingSource, Tag("<recording>")]
-    | Annotated[SimulatedSource, Tag("<simulated>")],
+    | Annotated[SimulatedSource, Tag("<simulated>")]
+    | Annotated[StreamSource, Tag("<stream>")]
+    | Annotated[StdinSource, Tag("<stdin>")],
     Discriminator(
         _which,
         custom_error_type="source",
         custom_error_message="names no source",
     ),
 ]
-"""One of the three; which one is told by its first key. The tags are angled so that no key can look like one."""
+"""One of these; which one is told by its first key. The tags are angled so that no key can look like one."""

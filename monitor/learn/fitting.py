@@ -82,10 +82,12 @@ def _describe(
     """What is learnt of each recording (windows far enough apart) and what is judged of it (windows as in service)."""
     seconds = sum(recording.seconds for recording in recordings)
     apart = max(job.window_s / FIT_OVERLAP, seconds / MOST_WINDOWS)
-    described = []
+    described: list[tuple[Described, Described]] = []
+    turn = 0
     for place, recording in enumerate(recordings):
         progress(Progress("listening", place, len(recordings)))
-        to_learn = references.describe(network, job.preset, recording, job.window_s, apart)
+        to_learn = references.describe(network, job.preset, recording, job.window_s, apart, turn)
+        turn += len(to_learn.levels)
         as_live = references.describe(network, job.preset, recording, job.window_s, job.hop_s)
         described.append((to_learn, as_live))
     progress(Progress("listening", len(recordings), len(recordings)))

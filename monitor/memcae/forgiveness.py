@@ -56,3 +56,22 @@ def doubt(octave: Tensor, size: float) -> Tensor:
         [d, d].
     """
     return size**2 * (1 + torch.outer(octave, octave))
+
+
+def remainders(octave: Tensor, count: int, size: float, first: int = 0) -> Tensor:
+    """Levels and tilts that are just not forgiven, one for each of ``count`` windows; `doubt` is their covariance.
+
+    They take turns, louder and quieter, brighter and darker, and begin at turn ``first``.
+
+    Args:
+        octave: [d], from `octaves`.
+        count: windows.
+        size: of the level, and of the tilt per octave, in the unit of the levels.
+        first: windows that had their turn before.
+
+    Returns:
+        [count, d], to be added.
+    """
+    turn = torch.arange(first, first + count, device=octave.device)
+    level, tilt = (size * (1 - 2 * (turn // every % 2)).to(octave) for every in (1, 2))
+    return level[:, None] + tilt[:, None] * octave

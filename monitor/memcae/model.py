@@ -155,9 +155,8 @@ def from_tensors(
 
 
 def finite(samples: Tensor) -> Tensor:
-    """Which of the windows [B, n] hold no NaN and no infinity: [B]; in one pass, since either reaches an extreme."""
-    least, greatest = samples.aminmax(dim=1)
-    return least.isfinite() & greatest.isfinite()
+    """Which of the windows [B, n] hold no NaN and no infinity: [B]; nothing else times 0 is other than 0."""
+    return (samples * 0).sum(dim=1) == 0
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -132,6 +132,22 @@ class Preset:
     fusion: Fusion
     """`plain`: the only view's distance as it is; `anchored`: see `monitor.memcae.fusion`."""
 
+    @property
+    def grid(self) -> int:
+        """Samples between the beginnings of windows that share their work (`monitor.memcae.overlap`); 0 if none do.
+
+        That is so where the score is the mean of the network's error over time, and no window is brought to a level of
+        its own: one position of the latent is `2^layers` columns.
+        """
+        additive = self.views == ("mse",) and self.network.decoder and not self.network.forgiven_db
+        if not additive or self.spectrogram.average != 1:
+            return 0
+        return self.spectrogram.hop << len(self.network.channels)
+
+    def grid_of(self, window: int, hop: int) -> int:
+        """The grid, in samples, for windows of ``window`` every ``hop``; 1, which is none, if none is shared."""
+        return self.grid if 0 < self.grid <= hop < window else 1
+
 
 PAPER = Preset(
     name="paper",

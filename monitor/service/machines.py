@@ -10,6 +10,8 @@ from monitor.config import Config
 from monitor.detect.alarm import AlarmPolicy
 from monitor.detect.budget import Budget
 from monitor.detect.calibration import Calibration
+from monitor.detect.finding import MicrophoneFault
+from monitor.detect.microphone import MicrophonePolicy
 from monitor.detect.pipeline import DetectorPolicy, MachineDetector
 from monitor.errors import ArtifactError
 from monitor.memcae.artifact import CALIBRATION_FILE, CURRENT, load_calibration, load_model
@@ -46,7 +48,10 @@ def watch(config: Config, machine: str) -> Watched:
     """One configured machine, from what is on disk now."""
     settings = config.machine(machine)
     policy = DetectorPolicy(
-        alarm=settings.alarm_policy(), life=settings.life_policy(), running=settings.running_policy()
+        alarm=settings.alarm_policy(),
+        life=settings.life_policy(),
+        running=settings.running_policy(),
+        microphone=MicrophonePolicy(frozenset(map(MicrophoneFault, settings.ignored_faults))),
     )
     source = describe(settings.source)
     blind = MachineDetector(machine, None, policy)

@@ -5,18 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
+from monitor.audio.address import without_credentials
 from monitor.audio.cards import read_cards, same_device
 from monitor.audio.microphone import MicrophoneSource as Microphone
+from monitor.audio.pcm import PcmFormat, pcm_source
 from monitor.audio.recording import RecordingSource as Playback
 from monitor.audio.recording_set import find_recordings
 from monitor.audio.simulated import FaultSpec
 from monitor.audio.simulated import SimulatedSource as Simulation
 from monitor.audio.source import MODEL_RATE_HZ, Source
+from monitor.audio.stream import stream_source
 from monitor.audio.windows import WindowSpec
-from monitor.config import Config, FaultSettings, MicrophoneSource, RecordingSource, SimulatedSource
+from monitor.config import (
+    Config,
+    FaultSettings,
+    MicrophoneSource,
+    RecordingSource,
+    SimulatedSource,
+    StdinSource,
+    StreamSource,
+)
 from monitor.errors import BadInputError, RecordingError
+from monitor.memcae.preset import PRESETS
 from monitor.service.ears import Ear
+
+AnySource: TypeAlias = MicrophoneSource | RecordingSource | SimulatedSource | StreamSource | StdinSource
+"""As it is configured."""
 
 APART_S = 0.025
 """From one source's opening to the next one's, at most: what scoring a window may take on a small plant PC."""
@@ -27,9 +43,11 @@ def build_ears(config: Config) -> tuple[Ear, ...]:
 
     Raises:
         RecordingError: a machine's recordings cannot be found.
-        BadInputError: a simulated machine cannot have its fault.
+        BadInputError: a simulated machine cannot have its fault, or machines describe standard input differently.
     """
     shared: dict[str, tuple[str, list[WindowSpec]]] = {}
+    streams: dict[str, list[WindowSpec]] = {}
+    pipes: dict[PcmFormat, list[WindowSpec]] = {}
     cards = read_cards()
     ears: list[tuple[str, Source, Sequence[WindowSpec]]] = []
     for machine, settings in config.machines.items():
@@ -39,12 +57,27 @@ def build_ears(config: Config) -> tuple[Ear, ...]:
         if isinstance(source, MicrophoneSource):
             _, specs = shared.setdefault(same_device(source.microphone, cards), (source.microphone, []))
             specs.append(spec)
+        elif isinstance(source, StreamSource):
+            streams.setdefault(source.stream, []).append(spec)
+        elif isinstance(source, StdinSource):
+            pcm = PcmFormat(source.stdin.rate_hz, source.stdin.channels, source.stdin.format)
+            pipes.setdefault(pcm, []).append(spec)
         else:
             ears.append((machine, _own_source(source), (spec,)))
+    if len(pipes) > 1:
+        raise BadInputError(
+            f"there is one standard input, but machines describe it in {len(pipes)} ways: {list(pipes)}"
+        )
+    ears += [(without_credentials(url), stream_source(url, _channels(specs)), specs) for url, specs in streams.items()]
+    ears += [("standard input", pcm_source(pcm, _channels(specs)), specs) for pcm, specs in pipes.items()]
     for selector, specs in shared.values():
-        channels = 1 + max(spec.channel for spec in specs)
-        ears.append((selector, Microphone(selector, channels), specs))
+        ears.append((selector, Microphone(selector, _channels(specs)), specs))
     return _apart(ears, config.hop_s)
+
+
+def _channels(specs: Sequence[WindowSpec]) -> int:
+    """How many channels of a source are needed, counted from the first."""
+    return 1 + max(spec.channel for spec in specs)
 
 
 def _apart(ears: Sequence[tuple[str, Source, Sequence[WindowSpec]]], hop_s: float) -> tuple[Ear, ...]:
@@ -55,7 +88,9 @@ def _apart(ears: Sequence[tuple[str, Source, Sequence[WindowSpec]]], hop_s: floa
 
 def window_spec(config: Config, machine: str, channel: int) -> WindowSpec:
     """The windows of one machine, in samples at the model's rate; ``channel`` counts from 1, as people do."""
-    return WindowSpec(machine, channel - 1, round(config.window_s * MODEL_RATE_HZ), round(config.hop_s * MODEL_RATE_HZ))
+    window, hop = round(config.window_s * MODEL_RATE_HZ), round(config.hop_s * MODEL_RATE_HZ)
+    grid = PRESETS[config.machine(machine).preset].grid_of(window, hop)  # where overlapping windows share their work
+    return WindowSpec(machine, channel - 1, window, hop, grid)
 
 
 def replay_ears(config: Config, recordings: Mapping[str, Sequence[Path]], speed: float | None) -> tuple[Ear, ...]:
@@ -92,8 +127,12 @@ def _fault(fault: FaultSettings) -> FaultSpec:
     return FaultSpec(fault.kind, fault.snr_db, fault.after_s, fault.ramp_s, lasts_s)
 
 
-def describe(source: MicrophoneSource | RecordingSource | SimulatedSource) -> str:
-    """The source in a few words, for `info` and the log."""
+def describe(source: AnySource) -> str:
+    """The source in a few words, for `info` and the log; no passwords."""
+    if isinstance(source, StreamSource):
+        return f"stream {without_credentials(source.stream)} channel {source.channel}"
+    if isinstance(source, StdinSource):
+        return f"standard input channel {source.channel}"
     if isinstance(source, MicrophoneSource):
         return f"microphone {source.microphone} channel {source.channel}"
     if isinstance(source, RecordingSource):

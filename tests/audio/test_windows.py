@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,7 +18,11 @@ RATE_HZ = 100
 START_S = 1_700_000_000.25
 
 lengths = st.lists(st.integers(0, 120), min_size=1, max_size=4)
-specs = st.builds(WindowSpec, st.just("fan-1"), st.integers(0, 1), st.integers(1, 40), st.integers(1, 70))
+specs = st.integers(1, 70).flatmap(
+    lambda hop: st.builds(
+        WindowSpec, st.just("fan-1"), st.integers(0, 1), st.integers(1, 40), st.just(hop), st.integers(1, hop)
+    )
+)
 
 
 def stretches(sizes: Sequence[int]) -> list[Samples]:
@@ -57,11 +62,12 @@ def obvious(spec: WindowSpec, sizes: Sequence[int]) -> list[tuple[float, list[fl
     for index, samples in enumerate(parts):
         channel = samples[:, spec.channel].tolist()
         origin_s = START_S + before / RATE_HZ
-        at = heard = 0
+        at = heard = count = 0
         while at + spec.window <= len(channel):
             found.append((origin_s + at / RATE_HZ, channel[at : at + spec.window], False))
             heard = at + spec.window
-            at += spec.hop
+            count += 1
+            at = math.floor(count * spec.hop / spec.grid + 0.5) * spec.grid
         broken = index < len(parts) - 1
         if broken and max(at, heard) < len(channel):
             found.append((origin_s + at / RATE_HZ, channel[at:], True))
@@ -161,3 +167,11 @@ def test_a_spec_that_could_never_give_a_window_is_refused(channel: int, window: 
 def test_a_channel_that_is_not_there_is_not_taken_for_another() -> None:
     with pytest.raises(IndexError):
         fold(WindowSpec("m", 1, 10, 10), WindowState(), block(range(7), gap=True))
+
+
+def test_windows_on_a_grid_keep_the_hop_in_the_mean() -> None:
+    spec = WindowSpec("m", 0, 160_000, 16_000, 1024)
+    starts = [spec.start(index) for index in range(1001)]
+    assert all(start % 1024 == 0 for start in starts)
+    assert {after - before for before, after in itertools.pairwise(starts)} == {15 * 1024, 16 * 1024}
+    assert abs(starts[1000] - 1000 * 16_000) <= 512

@@ -96,6 +96,14 @@ def test_every_problem_comes_at_once_in_the_order_of_the_file(write: Write) -> N
         (machine("{source: {recording: a, speed: fast}}"), "source.speed: 'fast' is not a number; allowed a number"),
         (machine("{source: {recording: a, speed: -1}}"), "source.speed: -1 is out of range; allowed a number over 0"),
         (machine("{source: {recording: a, loop: yes}}"), "source.loop: 'yes' is not true or false"),
+        (machine("{source: {stream: 'file:///etc/passwd'}}"), "allowed an address that begins with rtsp://, rtsps://"),
+        (machine("{source: {stream: 'rtsx://u:s3cret@cam/a'}}"), "***@cam/a' is not the address of a stream"),
+        (
+            machine("{source: {stdin: {rate_hz: 16000, format: u8}}}"),
+            "'u8' is not a sample format; allowed s16le, s32le",
+        ),
+        (machine("{source: {stdin: {rate_hz: 16000}, channel: 2}}"), "has no channel 2; stdin.channels is 1"),
+        (machine("{source: {microphone: x}, ignored_faults: [hums]}"), "not a fault of a microphone; allowed device"),
         (machine("{source: {simulated: gearbx}}"), "simulated: 'gearbx' is not a simulated machine; allowed gearbox"),
         (machine("{source: {simulated: fan, fault: {kind: berring}}}"), "kind: 'berring' is not a simulated fault"),
         (

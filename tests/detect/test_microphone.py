@@ -144,7 +144,7 @@ def test_normal_sound_is_kept_with_the_calibration(normals: dict[str, NormalSoun
 # --- real machines
 
 
-def recorded(folder: Path, pattern: str = "*.flac") -> Iterator[Samples]:
+def recorded(folder: Path, pattern: str) -> Iterator[Samples]:
     for path in sorted(folder.glob(pattern)):
         samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
         yield soxr.resample(samples[:, 0], rate_hz, MODEL_RATE_HZ)
@@ -163,7 +163,7 @@ REAL = {
 
 
 @pytest.mark.parametrize("machine", REAL)
-def test_no_real_recording_normal_broken_or_stopped_has_a_second_that_is_taken_for_a_bad_microphone(
+def test_no_second_of_a_real_recording_normal_broken_or_off_is_taken_for_a_bad_microphone_and_each_bad_one_is_found(
     machine: str, shared_data: Path
 ) -> None:
     normal_pattern, others = REAL[machine]
@@ -172,14 +172,8 @@ def test_no_real_recording_normal_broken_or_stopped_has_a_second_that_is_taken_f
     unheard = [*learnt[1::2], *(sound for pattern in others for sound in recorded(shared_data, pattern))]
     assert len(unheard) >= 10
     assert not any(fault for sound in unheard for fault in told(sound, normal))
-
-
-@pytest.mark.parametrize("machine", ["fan", "bldc_m1", "ToyCar1", "ToyCar2"])
-@pytest.mark.parametrize("fault", BAD)
-def test_a_bad_microphone_before_a_real_machine_is_found_within_its_seconds(
-    machine: str, fault: MicrophoneFault, shared_data: Path
-) -> None:
-    learnt = list(recorded(shared_data, REAL[machine][0]))[:60]
-    normal = normal_sound([second for sound in learnt[::2] for second in seconds_of(sound)])
-    found = [second for sound in learnt[1::2] for second in told(BAD[fault](sound), normal)[4:]]
-    assert np.mean([fault in second for second in found]) > 0.9
+    if machine == "compressor":  # clips when all is well, and its clips are too short for a comb
+        return
+    for fault, damage in BAD.items():
+        found = [second for sound in learnt[1:60:4] for second in told(damage(sound), normal)[4:]]
+        assert np.mean([fault in second for second in found]) > 0.9, fault

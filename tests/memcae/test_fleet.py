@@ -118,7 +118,13 @@ def test_the_fastest_way_is_taken_and_told() -> None:
     assert set(choices["default"].costs) == {Way(), Way(stacked=True)}
     assert set(choices["paper"].costs) == {Way(), Way(brief=True)}
     for choice in choices.values():
-        assert choice.costs[choice.way] == min(choice.costs.values()) > 0
+        assert choice.way == ways.fastest(choice.costs)
+        assert min(choice.costs.values()) > 0
+
+
+@pytest.mark.parametrize(("stacked_s", "taken"), [(0.004, Way()), (0.0019, Way()), (0.0017, Way(stacked=True))])
+def test_another_way_is_taken_only_where_it_is_worth_it(stacked_s: float, taken: Way) -> None:
+    assert ways.fastest({Way(): 0.002, Way(stacked=True): stacked_s}) == taken
 
 
 def test_a_fleet_without_models_is_ready_at_once() -> None:

@@ -53,3 +53,10 @@ def test_the_doubt_is_the_covariance_of_random_levels_and_tilts() -> None:
     covariance = sounds.T @ sounds / len(sounds)
     assert forgiveness.doubt(OCTAVE, 0.2)[0, 0].item() == pytest.approx(0.04 * (1 + 16))
     torch.testing.assert_close(covariance, forgiveness.doubt(OCTAVE, 0.2), rtol=0.05, atol=0.005)
+
+
+def test_remainders_take_turns_and_their_covariance_is_the_doubt() -> None:
+    found = forgiveness.remainders(OCTAVE, 8, 0.2)
+    torch.testing.assert_close(found.mean(dim=0), torch.zeros_like(OCTAVE))
+    torch.testing.assert_close(found.T @ found / 8, forgiveness.doubt(OCTAVE, 0.2))
+    torch.testing.assert_close(forgiveness.remainders(OCTAVE, 5, 0.2, first=3), found[3:])

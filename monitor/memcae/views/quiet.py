@@ -24,7 +24,11 @@ def levels_db(squared: Tensor) -> Tensor:
     Returns:
         [B, F], decibels re |X| = 1.
     """
-    blocks = averages(squared, BLOCK) if squared.shape[2] >= BLOCK else squared
+    return of_blocks(averages(squared, BLOCK) if squared.shape[2] >= BLOCK else squared)
+
+
+def of_blocks(blocks: Tensor) -> Tensor:
+    """The same of blocks whose power is averaged: [B, F, n] -> [B, F]."""
     quietest = _least(blocks.contiguous(), max(1, int(QUIET * blocks.shape[2])))
     return 0.5 * DB_PER_NEPER * (quietest + POWER_FLOOR).log().mean(dim=2)
 
