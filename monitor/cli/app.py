@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from monitor.cli import alarms, check, devices, evaluate, learning, level, listen, models, score, service
+from monitor.cli import alarms, check, devices, evaluate, learning, level, listen, models, plant, score, service
 
 
 def command() -> Any:  # noqa: ANN401  a click command; typer does not give out the type
@@ -27,6 +27,7 @@ def command() -> Any:  # noqa: ANN401  a click command; typer does not give out 
     app.command("listen")(listen.listen)
     app.command("record")(learning.record)
     app.command("train")(learning.train)
+    app.command("train-all")(plant.train_all)
     app.command("calibrate")(learning.calibrate)
     app.command("level")(level.level)
     app.command("score")(score.score)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor.cli.options import JobsOption
 from monitor.errors import BadInputError, DeviceError
 
 if TYPE_CHECKING:  # loaded when a command needs them, so that --help answers at once
-    from monitor.learn.evaluate import Evaluation, SectionProgress
+    from monitor.learn.evaluate import Evaluation
     from monitor.learn.evaluate_layout import Layout
     from monitor.learn.evaluate_section import Settings
-    from monitor.learn.progress import Progress as Learning
     from monitor.memcae.preset import Preset
-
-MOST_JOBS = 64
-"""More processes than any plant PC or workstation has use for."""
 
 
 def evaluate(
@@ -44,7 +39,7 @@ def evaluate(
             metavar="FOLDER",
         ),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=MOST_JOBS, help="Processes at work at once.")] = 1,
+    jobs: JobsOption = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of the random numbers.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
     false_alarms: Annotated[
@@ -61,6 +56,7 @@ def evaluate(
 
     layout = read_layout(data_dir, _names(machines))
     chosen = _preset(preset, _names(views))
+    from monitor.cli.progress import bars_of
     from monitor.learn.evaluate import evaluate as evaluate_sections
     from monitor.learn.evaluate_section import Settings
     from monitor.memcae.fleet import choose_device
@@ -70,7 +66,7 @@ def evaluate(
     except DeviceError as error:
         raise BadInputError(f"--{error}") from error
     settings = Settings(chosen, out or Path("evaluation") / chosen.name, false_alarms, seed, device)
-    with section_bars(len(layout.sections)) as progress:
+    with bars_of("sections", len(layout.sections)) as progress:
         done = evaluate_sections(layout.sections, settings, jobs=jobs, fresh=fresh, progress=progress)
     if not done.results:
         raise BadInputError("\n".join((*done.failures, *layout.problems)))
@@ -115,46 +111,3 @@ def _write(done: Evaluation, layout: Layout, settings: Settings) -> None:
     if done.resumed:
         typer.echo(f"monitor: {len(done.resumed)} sections were finished before; --fresh does them again", err=True)
     typer.echo(f"written: {', '.join(str(path) for path in paths)}", err=True)
-
-
-@contextmanager
-def section_bars(sections: int) -> Iterator[SectionProgress]:
-    """A bar for all sections and one for each that is at work; without a terminal, a line per stage."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    bars = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
-    whole = bars.add_task("sections", total=sections)
-    shown: dict[str, TaskID] = {}
-    told: dict[str, str] = {}
-
-    def show(section: str, learning: Learning) -> None:
-        if learning.stage == "done":
-            if section in shown:
-                bars.remove_task(shown.pop(section))
-            bars.advance(whole)
-        elif section not in shown:
-            shown[section] = bars.add_task(section, total=learning.total)
-        if section in shown:
-            bars.update(
-                shown[section],
-                description=f"{section}: {learning.stage}",
-                completed=learning.done,
-                total=learning.total,
-            )
-        if bars.disable and told.get(section) != learning.stage:
-            told[section] = learning.stage
-            console.print(f"{section}: {learning.stage}", highlight=False, markup=False)
-
-    with bars:
-        yield show

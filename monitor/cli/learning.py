@@ -13,6 +13,7 @@ from monitor.cli.options import (
     DeviceOption,
     HopOption,
     MachineArgument,
+    MachineSettings,
     RecordingsArgument,
     StateDirOption,
     WindowOption,
@@ -24,6 +25,7 @@ from monitor.errors import RecordingError
 if TYPE_CHECKING:  # loaded when a command needs them, so that --help answers at once
     from monitor.audio.source import Source
     from monitor.config import Config
+    from monitor.learn.job import Job
     from monitor.learn.record import Recorded
     from monitor.learn.report import RecalibrateReport, TrainReport
 
@@ -81,25 +83,13 @@ def train(
     files = find(recordings)
     from monitor.cli.progress import training_progress
     from monitor.learn.fit import fit_machine
-    from monitor.learn.job import Job
     from monitor.learn.report import train_lines
-    from monitor.memcae.preset import PRESETS
 
-    job = Job(
-        machine=settings.machine,
-        preset=PRESETS[settings.preset],
-        window_s=settings.window_s,
-        hop_s=settings.hop_s,
-        budget=settings.budget,
-        rule=settings.rule,
-        seed=seed,
-        device=settings.device,
-        channel=settings.channel,
-    )
+    job = job_of(settings, seed)
     with training_progress() as progress:
         report = fit_machine(job, files, state_dir=settings.state_dir, created_s=time.time(), progress=progress)
     typer.echo("\n".join(train_lines(report)))
-    _page(report)
+    tell_page(report)
 
 
 def calibrate(
@@ -133,7 +123,25 @@ def calibrate(
     with training_progress() as progress:
         report = recalibrate(job, files, state_dir=settings.state_dir, created_s=time.time(), progress=progress)
     typer.echo("\n".join(recalibrate_lines(report)))
-    _page(report)
+    tell_page(report)
+
+
+def job_of(settings: MachineSettings, seed: int) -> Job:
+    """The settings of the machine's training."""
+    from monitor.learn.job import Job
+    from monitor.memcae.preset import PRESETS
+
+    return Job(
+        machine=settings.machine,
+        preset=PRESETS[settings.preset],
+        window_s=settings.window_s,
+        hop_s=settings.hop_s,
+        budget=settings.budget,
+        rule=settings.rule,
+        seed=seed,
+        device=settings.device,
+        channel=settings.channel,
+    )
 
 
 def find(patterns: list[str]) -> tuple[Path, ...]:
@@ -171,7 +179,7 @@ def listen(config: Config, machine: str) -> tuple[Source, int]:
     return ear.source, getattr(source, "channel", 1) - 1
 
 
-def _page(report: TrainReport | RecalibrateReport) -> None:
+def tell_page(report: TrainReport | RecalibrateReport) -> None:
     """Write the page with pictures and say where it is; what fails is a note, since the model is in service."""
     from monitor.learn.html_report import write_page
 

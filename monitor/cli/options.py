@@ -62,6 +62,11 @@ HopOption: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+MOST_JOBS = 64
+"""More processes than any plant PC or workstation has use for."""
+JobsOption: TypeAlias = Annotated[
+    int, typer.Option("--jobs", "-j", min=1, max=MOST_JOBS, help="Processes at work at once.")
+]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON array.")]
 
 
@@ -108,16 +113,18 @@ def machine_settings(
     window_s: float | None = None,
     hop_s: float | None = None,
     preset: str | None = None,
+    *,
+    configured: bool = False,
 ) -> MachineSettings:
     """The machine's settings from the configuration, each replaced by its option where one is given.
 
-    With ``state_dir`` and no configuration named, none is needed and defaults stand in.
+    With ``state_dir`` and no configuration named, none is needed and defaults stand in, unless ``configured``.
 
     Raises:
         BadInputError: the machine is not configured, or an option is out of range.
         ConfigurationError: the configuration cannot be used.
     """
-    if state_dir is not None and config is None and not os.environ.get(CONFIG_ENV):
+    if not configured and state_dir is not None and config is None and not os.environ.get(CONFIG_ENV):
         settings = _default_settings(machine, state_dir)
     else:
         settings = _configured_settings(machine, configuration(config), state_dir)

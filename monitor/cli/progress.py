@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from monitor.learn.progress import Progress as Learning
     from monitor.learn.progress import ProgressCallback
     from monitor.learn.record import Heard, Meter
+    from monitor.learn.side_by_side import NamedProgress
 
 METER_FLOOR_DBFS = -80.0
 """The meter's left end: what a quiet room gives on a good microphone."""
@@ -56,6 +57,46 @@ def losses(learning: Learning) -> str:
     """The losses as far as they are known, as text."""
     named = (("loss", learning.loss), ("held out", learning.held_out_loss))
     return ", ".join(f"{name} {value:.4g}" for name, value in named if value is not None)
+
+
+@contextmanager
+def bars_of(things: str, number: int) -> Iterator[NamedProgress]:
+    """A bar for all things and one for each that is at work; without a terminal, a line per stage."""
+    console = Console(stderr=True)
+    bars = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    whole = bars.add_task(things, total=number)
+    shown: dict[str, TaskID] = {}
+    told: dict[str, str] = {}
+
+    def show(name: str, learning: Learning) -> None:
+        if learning.stage == "done":
+            if name in shown:
+                bars.remove_task(shown.pop(name))
+            bars.advance(whole)
+        elif name not in shown:
+            shown[name] = bars.add_task(name, total=learning.total)
+        if name in shown:
+            bars.update(
+                shown[name],
+                description=f"{name}: {learning.stage}",
+                completed=learning.done,
+                total=learning.total,
+            )
+        if bars.disable and told.get(name) != learning.stage:
+            told[name] = learning.stage
+            console.print(f"{name}: {learning.stage}", highlight=False, markup=False)
+
+    with bars:
+        yield show
 
 
 @contextmanager

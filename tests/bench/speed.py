@@ -29,7 +29,7 @@ from tests.bench.lab.results import number, speeds_table
 from tests.bench.lab.tables import table
 
 ROOT = Path(__file__).parents[2]
-COUNTS = (1, 10, 100, 1000)
+COUNTS = (1, 10, 32, 100, 1000)
 GPU_COUNTS = (1000,)
 PLANTS = "10:1,40:1,100:1,400:10"
 """Machines and minutes: the largest is what must hold, for long enough to see memory and lag grow if they do."""

@@ -137,3 +137,23 @@ def test_a_missing_and_a_cut_off_model_are_one_clear_line(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert str(copy / original.name) in error
+
+
+def test_train_all_trains_every_machine_that_has_recordings_and_names_the_others(
+    capsys: pytest.CaptureFixture[str], plant: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.memcae.preset.PRESETS", {"default": QUICK})
+    config = tmp_path / "plant.yaml"
+    config.write_text(CONFIG + "  rig-2: {source: {simulated: fan, seed: 4}}\n")
+    arguments = ["train-all", "--config", str(config), "--recordings", str(plant / "state/recordings")]
+    assert main(arguments) == 0
+    told = capsys.readouterr()
+    assert "1 of 1 machines have a new model in service" in told.out
+    assert "skipped: rig-2: no recordings in" in told.err
+    assert (tmp_path / "state/models/rig/current").exists()
+    assert main([*arguments, "--missing"]) == 0
+    assert "every machine with recordings has a model" in capsys.readouterr().err
+    assert main([*arguments, "rig-2"]) == 2
+    assert "no recordings of rig-2" in capsys.readouterr().err
+    assert main([*arguments, "rig-9"]) == 2
+    assert "rig-9" in capsys.readouterr().err

@@ -93,12 +93,12 @@ def speeds_table(speeds: Sequence[Mapping[str, Any]], baseline_per_s: float, pea
     """The speeds of a fleet, each beside its reference."""
     head = ["preset", "machines", "windows/s", "machines in real time", "over the plain reference"]
     head += ["over the challenge baseline"] if baseline_per_s else []
-    head += ["GFLOP/s", "of a product's peak"]
+    head += ["scores apart by", "GFLOP/s", "of a product's peak"]
     rows = []
     for each in speeds:
         row = [each["preset"], f"{each['machines']}", number(each["per_s"]), number(each["per_s"] * 10)]
         row += [f"{each['per_s'] / each['plain_per_s']:.2f}"]
         row += [f"{each['per_s'] / baseline_per_s:.2f}"] if baseline_per_s else []
-        row += [number(each["gflops"]), f"{each['gflops'] / peak_gflops:.0%}"]
+        row += [f"{each['apart']:.0e}", number(each["gflops"]), f"{each['gflops'] / peak_gflops:.0%}"]
         rows.append(row)
     return table(head, rows)

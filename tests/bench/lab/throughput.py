@@ -62,6 +62,8 @@ class Speed:
     """Windows a second, from samples in the host's memory to records of scores."""
     plain_per_s: float
     """Of the plain reference, in the same run."""
+    apart: float
+    """Greatest difference of a score from the reference's, as a share of it, over ``SOUNDS`` windows at most."""
     gflops: float
     """Achieved, 10^9 operations a second, counting products, convolutions and the transform."""
     model_mb: float
@@ -114,6 +116,7 @@ def measure(
         windows = [_window(name, sounds[place % SOUNDS]) for place, name in enumerate(models)]
         drain = DRAIN_CPU if device.type == "cpu" else count
         fast_s, plain_s = _turns(fleet, slow, windows, drain, device, effort)
+        apart = _apart(fleet, slow, windows[:SOUNDS])
         first = next(iter(models.values()))
         work = operations(first, preset.spectrogram)
         grown = (resident() - before) / count if device.type == "cpu" and count >= 100 else 0.0
@@ -123,6 +126,7 @@ def measure(
             count,
             1 / fast_s,
             1 / plain_s,
+            apart,
             work / fast_s / 1e9,
             untrained.size(first) / 1e6,
             grown / 1e6,
@@ -181,6 +185,11 @@ def _turns(
         )
         fast.append(_seconds(lambda part: len(fleet.score(part)), windows, drain, device, effort))
     return float(np.median(fast)), float(np.median(slowly))
+
+
+def _apart(fleet: Fleet, slow: plain.PlainFleet, windows: Sequence[Window]) -> float:
+    both = zip(fleet.score(windows), slow.score(windows), strict=True)
+    return max(abs(fast.value - known.value) / abs(known.value) for fast, known in both)
 
 
 def _seconds(
