@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +41,17 @@ def _no_configuration_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own settings must decide nothing."""
     for name in ("MONITOR_CONFIG", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_no_other_test() -> Iterator[None]:
+    """A command that ran in this process has set up logging; the next test finds it as at the start."""
+    yield
+    structlog.reset_defaults()
+    root = logging.getLogger()
+    root.setLevel(logging.WARNING)
+    for handler in [one for one in root.handlers if getattr(one, "monitor_own", False)]:
+        root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

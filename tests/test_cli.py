@@ -94,7 +94,7 @@ def test_check_prints_the_effective_configuration_which_reads_back_as_the_same(
     again = tmp_path / "again.yaml"
     again.write_text(shown.out)
     assert load_config(again).model_dump() == load_config(EXAMPLE).model_dump()
-    assert shown.err == f"{EXAMPLE}: valid, 3 machines\n"
+    assert shown.err == f"{EXAMPLE}: valid, 5 machines\n"
 
 
 def test_check_says_every_problem_and_exits_with_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

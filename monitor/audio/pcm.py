@@ -37,23 +37,25 @@ def pcm_source(pcm: PcmFormat, channels: int, descriptor: int = 0) -> LiveSource
         channels: how many are needed, counted from the first.
         descriptor: the open file that they are read from; 0 is standard input.
     """
-    return LiveSource("standard input", channels, lambda feed: _read(pcm, descriptor, feed))
+    rest = bytearray()  # outlives the thread: what comes after a stall goes on where it broke off
+    return LiveSource("standard input", channels, lambda feed: _read(pcm, descriptor, rest, feed))
 
 
-def _read(pcm: PcmFormat, descriptor: int, feed: Feed) -> None:
-    """Read until told to stop, or to the end; what is left over of a sample is completed by the next read."""
+def _read(pcm: PcmFormat, descriptor: int, rest: bytearray, feed: Feed) -> None:
+    """Read until told to stop, or to the end; ``rest``, left over of a sample, is completed by the next read."""
     kind, step = FORMATS[pcm.name]
     frame = np.dtype(kind).itemsize * pcm.channels
-    wanted, rest = round(CHUNK_S * pcm.rate_hz) * frame, b""
+    wanted = round(CHUNK_S * pcm.rate_hz) * frame
     while not feed.stop.is_set():
         if not select.select([descriptor], [], [], LOOK_S)[0]:
             continue
         read = os.read(descriptor, wanted)
         if not read:
+            rest.clear()
             return
-        held = rest + read
+        held = bytes(rest) + read
         whole = len(held) - len(held) % frame
-        rest = held[whole:]
+        rest[:] = held[whole:]
         if whole:
             samples = np.frombuffer(held[:whole], kind).reshape(-1, pcm.channels)
             feed.put((samples * np.float32(step)).astype(np.float32), pcm.rate_hz)

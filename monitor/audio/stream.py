@@ -39,11 +39,15 @@ def _read(url: str, feed: Feed) -> None:
             if not container.streams.audio:
                 raise DeviceError("has no sound")
             resampler = AudioResampler(format="fltp")
-            for frame in container.decode(container.streams.audio[0]):
+            sound = container.streams.audio[0]
+            for packet in container.demux():  # of every stream: a camera whose sound has died goes on sending pictures
                 if feed.stop.is_set():
                     return
-                for plain in resampler.resample(frame):
-                    feed.put(_samples(plain), int(plain.sample_rate))
+                if packet.stream.index != sound.index:
+                    continue
+                for frame in sound.decode(packet):
+                    for plain in resampler.resample(frame):
+                        feed.put(_samples(plain), int(plain.sample_rate))
     except OSError as error:  # FFmpeg's errors are among them; their own text holds the address with its password
         raise DeviceError(f"cannot be read ({error.strerror or type(error).__name__})") from None
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, field_validator
 
 from monitor.config.field import MISSING, FilePath, Section, number, one_of, suggestion
 from monitor.config.mqtt import MqttConfig
-from monitor.config.source import Source
+from monitor.config.source import Source, StreamSource
 from monitor.detect.alarm import MAX_RAISE_WINDOW, AlarmPolicy, parse_rule
 from monitor.detect.budget import Budget
 from monitor.detect.finding import MicrophoneFault
@@ -245,3 +245,11 @@ class Config(Section):
             ConfigurationError: it cannot be read.
         """
         return self.mqtt.password(self._folder)
+
+    def stream_address(self, source: StreamSource) -> str:
+        """The address of a stream with its password, read now and to be shown nowhere.
+
+        Raises:
+            ConfigurationError: the password cannot be read.
+        """
+        return source.address(self._folder)

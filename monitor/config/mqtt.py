@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,13 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from monitor.config.field import MISSING, FilePath, Section, number, text
-from monitor.errors import ConfigurationError
-
-CREDENTIALS_ENV = "CREDENTIALS_DIRECTORY"
-"""Where systemd says that it put what LoadCredential= names."""
-
-MAX_PASSWORD_BYTES = 65_535
-"""MQTT's own limit: a two-byte length."""
+from monitor.config.secret import check_password, password_env, password_file, read_password
 
 
 class TlsConfig(Section):
@@ -67,15 +60,8 @@ class MqttConfig(Section):
         None, "The client id; `null` is `monitor-NODE`. Two clients with one id evict each other."
     )
     username: str | None = text(None, "The user name; `null` is none.")
-    password_file: str | None = text(
-        None,
-        "A file whose first line is the password. A bare name is looked for among systemd's credentials first, "
-        "then beside this file.",
-        "the name of a file",
-    )
-    password_env: str | None = text(
-        None, "An environment variable that holds the password.", "the name of an environment variable"
-    )
+    password_file: str | None = password_file()
+    password_env: str | None = password_env()
     keepalive_s: int = number(30, 5, 3600, "s", "How soon a dead connection is noticed, at the latest.")
     will_delay_s: int = number(
         0,
@@ -112,10 +98,7 @@ class MqttConfig(Section):
 
     @model_validator(mode="after")
     def _one_password(self) -> MqttConfig:
-        if self.password_file is not None and self.password_env is not None:
-            raise ValueError("has both password_file and password_env; allowed one of them")
-        if self.username is None and (self.password_file is not None or self.password_env is not None):
-            raise ValueError("has a password but no username; a broker accepts a password only with one")
+        check_password(self.username, self.password_file, self.password_env)
         return self
 
     def password(self, folder: Path) -> str | None:
@@ -127,34 +110,7 @@ class MqttConfig(Section):
         Raises:
             ConfigurationError: the file or variable is missing, unreadable or empty; never shows a password.
         """
-        if self.password_env is not None:
-            value = os.environ.get(self.password_env, "")
-            if not value:
-                raise ConfigurationError((f"mqtt.password_env: the variable {self.password_env} is not set or empty",))
-            return value
-        if self.password_file is None:
-            return None
-        path = find_secret(self.password_file, folder)
-        try:
-            data = path.read_bytes()[: MAX_PASSWORD_BYTES + 1]
-            value = (data.decode().splitlines() or [""])[0]
-        except OSError as error:
-            problem = f"mqtt.password_file: {path} cannot be read: {error.strerror}"
-            raise ConfigurationError((problem,)) from error
-        except UnicodeDecodeError:
-            raise ConfigurationError((f"mqtt.password_file: {path} is not UTF-8 text",)) from None
-        if not value or len(data) > MAX_PASSWORD_BYTES:
-            raise ConfigurationError((f"mqtt.password_file: the first line of {path} is not a password",))
-        return value
-
-
-def find_secret(name: str, folder: Path) -> Path:
-    """The file of a secret: an absolute path as it stands, else systemd's credential, else beside the configuration."""
-    path = Path(name).expanduser()
-    credentials = os.environ.get(CREDENTIALS_ENV)
-    if not path.is_absolute() and credentials and (Path(credentials) / path).is_file():
-        return Path(credentials) / path
-    return folder / path
+        return read_password("mqtt", self.password_file, self.password_env, folder)
 
 
 def topic_prefix(value: str) -> str:

@@ -128,7 +128,7 @@ def _choices(info: FieldInfo | None) -> tuple[str, ...]:
 def _unknown(detail: ErrorDetails, key: KeyPath, root: type[BaseModel]) -> str:
     name = str(key[-1])
     if re.search(r"^pass|secret", name, re.IGNORECASE) and name not in {"password_file", "password_env"}:
-        return "a password does not stand in this file; use mqtt.password_file or mqtt.password_env"
+        return "a password does not stand in this file; use password_file or password_env"
     sections = section_at(root, key[:-1])
     told = tuple(model for tag, model in SOURCES.items() if f"<{tag}>" in detail["loc"] and model in sections)
     names = _names(told or sections)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
+from monitor.audio.address import with_credentials, without_credentials
 from monitor.config.field import MISSING, Section, from_folder, number, one_of, text
+from monitor.config.secret import check_password, password_env, password_file, read_password
 
 TURNING = ("bearing", "imbalance", "squeal", "leak", "rattle")
 FAULTS = (*TURNING, "missing_stroke")
@@ -123,9 +126,12 @@ class StreamSource(Section):
 
     stream: str = Field(
         min_length=1,
-        description="Address of the stream; a user and password in it are never printed.",
+        description="Address of the stream, without a user and password.",
         json_schema_extra={"allowed": ADDRESS_ALLOWED, "pattern": ADDRESS_PATTERN},
     )
+    username: str | None = text(None, "The user name; `null` is none.")
+    password_file: str | None = password_file()
+    password_env: str | None = password_env()
     channel: int = number(1, 1, 256, "", CHANNEL)
 
     @field_validator("stream")
@@ -133,7 +139,26 @@ class StreamSource(Section):
     def _address(cls, value: str) -> str:
         if not re.match(ADDRESS_PATTERN, value):
             raise ValueError(f"is not the address of a stream; allowed {ADDRESS_ALLOWED}")
+        if without_credentials(value) != value.split("?", 1)[0]:
+            raise ValueError("holds a user or password; allowed one without; they have keys of their own")
         return value
+
+    @model_validator(mode="after")
+    def _one_password(self) -> StreamSource:
+        check_password(self.username, self.password_file, self.password_env)
+        return self
+
+    def address(self, folder: Path) -> str:
+        """The address with the user and password, read now and to be shown nowhere.
+
+        Args:
+            folder: where a relative ``password_file`` begins: the configuration file's folder.
+
+        Raises:
+            ConfigurationError: the password cannot be read.
+        """
+        password = read_password("source", self.password_file, self.password_env, folder)
+        return with_credentials(self.stream, self.username, password)
 
 
 class PcmSettings(Section):

@@ -14,7 +14,7 @@ from typing import Final
 from monitor.detect.alarm_state import AlarmLevel, AlarmState
 from monitor.detect.evidence import Evidence, evidence_of
 from monitor.detect.kinds import AlarmKind
-from monitor.detect.verdict import Verdict
+from monitor.detect.verdict import Verdict, VerdictState
 from monitor.detect.votes import Vote, count_vote
 
 __all__ = ["AlarmEvent", "AlarmLevel", "AlarmPolicy", "AlarmState", "Transition", "parse_rule", "step"]
@@ -60,7 +60,11 @@ class AlarmPolicy:
     raise_window: int = 5
     """n: windows looked at; 1 to 1000."""
     clear_after_s: float = 60.0
-    """Audio below the clear level, without a window above it, after which the alarm is cleared; seconds, 0 or more."""
+    """Audio at or below the clear level, without a window above it, after which the alarm is cleared; seconds, 0 or
+    more."""
+    normal_after_s: float = 3600.0
+    """Audio at or below the warning level after which it is cleared in any case, seconds: a machine that stays a little
+    above the clear level has a new normal sound, and the levels do not follow it while the alarm stands."""
     gap_s: float = 600.0
     """After this long without a window the counting starts anew, so that yesterday's windows are not joined to
     today's; seconds, greater than 0."""
@@ -170,13 +174,15 @@ def step(
         return _enter(state, AlarmLevel.ALARM, verdict, now_s)
     if state.level is AlarmLevel.NORMAL and votes.count(Vote.WARNING) >= policy.raise_count:
         return _enter(state, AlarmLevel.WARNING, verdict, now_s)
-    if (
-        state.level is not AlarmLevel.NORMAL
-        and verdict.quiet
-        and votes.quiet_s >= policy.off_delay_s(state.raises_s, now_s)
-    ):
+    if state.level is not AlarmLevel.NORMAL and _is_over(policy, state, verdict, now_s):
         return _clear(state, verdict, now_s)
     return state, ()
+
+
+def _is_over(policy: AlarmPolicy, state: AlarmState, verdict: Verdict, now_s: float) -> bool:
+    off_delay_s, votes = policy.off_delay_s(state.raises_s, now_s), state.votes
+    quiet = verdict.quiet and votes.quiet_s >= off_delay_s
+    return quiet or (verdict.state is VerdictState.NORMAL and votes.normal_s >= max(policy.normal_after_s, off_delay_s))
 
 
 def _enter(

@@ -14,7 +14,8 @@ from monitor.detect.kinds import AlarmKind
 
 SCHEMA = 1
 QUIET_S: Final = 60.0
-"""Without trouble for so long, it is over: a broker that is coming up accepts and refuses by turns."""
+"""Connected and without trouble for so long, it is over: a broker that is coming up accepts and refuses by turns. An
+outage is trouble only after a while: until then, as after a restart, it is neither trouble nor quiet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,16 @@ class DeliveryState:
         return cls(AlarmState.from_dict(get_mapping(data, "condition")))
 
 
-def step(state: DeliveryState, now_s: float, *, trouble: bool) -> tuple[DeliveryState, AlarmEvent | None]:
+def step(
+    state: DeliveryState, now_s: float, *, trouble: bool, connected: bool
+) -> tuple[DeliveryState, AlarmEvent | None]:
     """Take into account whether messages reach the broker now.
 
     Args:
         state: before it.
         now_s: the wall clock, UTC, POSIX seconds; it may step back.
         trouble: something does not.
+        connected: the broker can be reached.
 
     Returns:
         The state after it, and `RAISED` or `CLEARED` where that happened.
@@ -60,6 +64,8 @@ def step(state: DeliveryState, now_s: float, *, trouble: bool) -> tuple[Delivery
         return replace(state, condition=raised), AlarmEvent.RAISED
     if not state.condition.active:
         return state, None
+    if not connected:
+        return replace(state, quiet_since_s=None), None
     since_s = now_s if state.quiet_since_s is None else min(state.quiet_since_s, now_s)
     if now_s - since_s < QUIET_S:
         return replace(state, quiet_since_s=since_s), None

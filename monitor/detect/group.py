@@ -13,6 +13,9 @@ from monitor.detect.kinds import AlarmKind
 from monitor.detect.life import SuppressedBy
 
 SCHEMA = 1
+CLOCK_SET_BACK_S = 300.0
+"""Sound so much older than the latest is of a clock that was set back; less is of a source that lags. Half of what is
+looked back on for a flood, so that a smaller step hides no alarm from the counting."""
 NODE = ""
 """Stands where a machine's name would, in the state of an alarm of the node."""
 
@@ -83,6 +86,16 @@ class GroupChange:
     event: AlarmEvent
     machines: tuple[str, ...]
     """That it is about."""
+
+
+def sound_time(latest_s: float, end_s: float) -> float:
+    """How far the sound of the node has come, after one more window.
+
+    Args:
+        latest_s: before it, UTC, POSIX seconds.
+        end_s: of the window.
+    """
+    return end_s if end_s < latest_s - CLOCK_SET_BACK_S else max(latest_s, end_s)
 
 
 def step(

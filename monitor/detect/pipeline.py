@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -23,8 +24,9 @@ SCHEMA = 1
 
 PAUSE_HOPS = 3.0
 """Windows that may be missing before the counting of windows starts anew."""
-DRIFT_POLICY = AlarmPolicy(raise_count=1, raise_window=1, clear_after_s=3600.0)
-"""The levels move slowly and are smooth already: no counting, and an hour below the clear level."""
+DRIFT_POLICY = AlarmPolicy(raise_count=1, raise_window=1, clear_after_s=3600.0, normal_after_s=math.inf)
+"""The levels move slowly and are smooth already: no counting, and an hour at or below the clear level. Just short of
+the limit is no new normal state: it is about to drift again."""
 DRIFT_LEVELS = Levels(threshold=0.999, warning=0.999, clear=0.9)
 """Of the share of the way to the limit; 0.999 is reached by sums of small steps that 1 may miss by rounding."""
 
@@ -91,6 +93,8 @@ class MachineDetector:
     machine: str
     calibration: Calibration | None
     policy: DetectorPolicy = field(default_factory=DetectorPolicy)
+    hop_s: float = 0.0
+    """From one window to the next as configured now, which may be more than when it was calibrated; seconds."""
 
     def initial(self) -> DetectorState:
         """The state of a machine that was never listened to."""
@@ -119,13 +123,14 @@ class MachineDetector:
             anomaly, changes = alarm.step(self.policy.alarm, state.anomaly, verdict, now_s)
             return Outcome(replace(state, anomaly=anomaly), verdict, changes)
         verdict = judge(score, threshold.levels(calibration, rolling), audio_ok=audio_ok, running=running)
-        anomaly, changes = alarm.step(self._alarm_policy(calibration), state.anomaly, verdict, now_s)
+        anomaly, changes = alarm.step(self._spaced(self.policy.alarm), state.anomaly, verdict, now_s)
         follow = verdict.state is VerdictState.NORMAL and anomaly.level is AlarmLevel.NORMAL
         rolling, _, _ = threshold.step(
             self.policy.rolling, calibration, rolling, score.value, score.end_s, follow=follow
         )
         moved = threshold.moved(self.policy.rolling, calibration, rolling)
-        drift, drift_changes = alarm.step(DRIFT_POLICY, state.drift, _drift_verdict(score, verdict, moved), now_s)
+        drift_verdict = _drift_verdict(score, verdict, moved)
+        drift, drift_changes = alarm.step(self._spaced(DRIFT_POLICY), state.drift, drift_verdict, now_s)
         return Outcome(DetectorState(anomaly, drift, rolling), verdict, changes + drift_changes)
 
     def _for_this_calibration(self, state: DetectorState) -> DetectorState:
@@ -140,10 +145,10 @@ class MachineDetector:
             rolling=threshold.start(self.calibration),
         )
 
-    def _alarm_policy(self, calibration: Calibration) -> AlarmPolicy:
+    def _spaced(self, policy: AlarmPolicy) -> AlarmPolicy:
         """With windows that are far apart on purpose, a pause is only what is longer still."""
-        policy = self.policy.alarm
-        return replace(policy, gap_s=max(policy.gap_s, PAUSE_HOPS * calibration.hop_s))
+        hop_s = max(self.hop_s, 0.0 if self.calibration is None else self.calibration.hop_s)
+        return replace(policy, gap_s=max(policy.gap_s, PAUSE_HOPS * hop_s))
 
 
 def _drift_verdict(score: Score, verdict: Verdict, moved: float) -> Verdict:

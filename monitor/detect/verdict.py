@@ -44,8 +44,8 @@ class Verdict:
 
     @property
     def quiet(self) -> bool:
-        """Whether the window lets an alarm end: known, and below the clear level."""
-        return self.known and self.clear_level is not None and self.score.value < self.clear_level
+        """Whether the window lets an alarm end: known, and not above the clear level."""
+        return self.known and self.clear_level is not None and self.score.value <= self.clear_level
 
 
 def judge(score: Score, levels: Levels | None, *, audio_ok: bool = True, running: bool = True) -> Verdict:

@@ -28,7 +28,9 @@ class Votes:
     last: tuple[Vote, ...] = ()
     """Oldest first, at most n."""
     quiet_s: float = 0.0
-    """Audio below the clear level since the last window that was not, seconds; unknown windows add nothing."""
+    """Audio at or below the clear level since the last window above it, seconds; unknown windows add nothing."""
+    normal_s: float = 0.0
+    """The same of the warning level."""
     end_s: float | None = None
     """End of the last window, UTC, POSIX seconds."""
 
@@ -42,6 +44,7 @@ class Votes:
             "schema": SCHEMA,
             "last": [int(vote) for vote in self.last],
             "quiet_s": self.quiet_s,
+            "normal_s": self.normal_s,
             "end_s": self.end_s,
         }
 
@@ -58,7 +61,8 @@ class Votes:
         if any(isinstance(vote, bool) or vote not in allowed for vote in last):
             raise ValueError(f"key 'last' is {list(last)!r}, expected a list of {allowed}")
         votes = tuple(Vote(int(str(vote))) for vote in last)
-        return cls(votes, get_float(data, "quiet_s"), get_optional_float(data, "end_s"))
+        normal_s = get_float(data, "normal_s") if "normal_s" in data else 0.0
+        return cls(votes, get_float(data, "quiet_s"), normal_s, get_optional_float(data, "end_s"))
 
 
 def count_vote(votes: Votes, verdict: Verdict, places: int, gap_s: float) -> Votes:
@@ -76,8 +80,10 @@ def count_vote(votes: Votes, verdict: Verdict, places: int, gap_s: float) -> Vot
     last = (*votes.last, _vote(verdict))[-places:]
     if not verdict.known:
         return replace(votes, last=last, end_s=end_s)
-    quiet_s = votes.quiet_s + _new_audio_s(votes, start_s, end_s) if verdict.quiet else 0.0
-    return Votes(last, quiet_s, end_s)
+    new_s = _new_audio_s(votes, start_s, end_s)
+    quiet_s = votes.quiet_s + new_s if verdict.quiet else 0.0
+    normal_s = votes.normal_s + new_s if verdict.state is VerdictState.NORMAL else 0.0
+    return Votes(last, quiet_s, normal_s, end_s)
 
 
 def _vote(verdict: Verdict) -> Vote:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -97,9 +97,15 @@ def _learnt(state_dir: Path, machine: str, version: str) -> Sequence[str]:
     """Digests of the recordings that the version was trained on."""
     for info in artifact.list_versions(state_dir, machine):
         if info.version == version:
-            digests: dict[str, str] = info.metadata.get("training", {}).get("recordings", {})
-            return tuple(digests.values())
+            return _digests(info.metadata.get("training", {}).get("recordings", ()))
     return ()
+
+
+def _digests(recordings: Mapping[str, str] | Sequence[Mapping[str, str]]) -> Sequence[str]:
+    """The digests in what is stored of a training; older models hold them by the files' names."""
+    if isinstance(recordings, Mapping):
+        return tuple(recordings.values())
+    return tuple(each["digest"] for each in recordings)
 
 
 def _values(model: SoundModel, samples: NDArray[np.float32], hop_s: float) -> NDArray[np.float64]:

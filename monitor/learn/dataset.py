@@ -59,6 +59,9 @@ class Dataset:
 def read_dataset(paths: Sequence[Path], channel: int = 0, progress: ProgressCallback = silent) -> Dataset:
     """Read recordings; those that cannot be used are named and skipped.
 
+    Of files that hold the same sound the first is taken: a copy must not be learnt while the other is held out, nor
+    count twice.
+
     Args:
         paths: files.
         channel: index of the machine's channel, from 0; a file of one channel is taken as that channel.
@@ -67,18 +70,22 @@ def read_dataset(paths: Sequence[Path], channel: int = 0, progress: ProgressCall
     Raises:
         RecordingError: none can be used.
     """
-    recordings: list[Recording] = []
+    recordings: dict[str, Recording] = {}
     problems: list[str] = []
     for place, path in enumerate(paths):
         progress(Progress("reading", place, len(paths)))
         try:
-            recordings.append(read(path, channel))
+            found = read(path, channel)
         except RecordingError as error:
             problems.append(str(error))
+            continue
+        first = recordings.setdefault(found.digest, found)
+        if first is not found:
+            problems.append(f"{path}: the same sound as {first.path}")
     progress(Progress("reading", len(paths), len(paths)))
     if not recordings:
         raise RecordingError("\n".join(problems) or "no recordings were given")
-    return Dataset(tuple(recordings), tuple(problems))
+    return Dataset(tuple(recordings.values()), tuple(problems))
 
 
 def read(path: Path, channel: int = 0) -> Recording:

@@ -96,11 +96,11 @@ def fit_machine(
 
 def _training(job: Job, dataset: Dataset, fitted: Fitted) -> dict[str, Any]:
     """What is stored of the training with the model, JSON-ready."""
-    digests = {each.path.name: each.digest for each in dataset.recordings}
+    digests = sorted(each.digest for each in dataset.recordings)
     trained = fitted.trained
     return {
-        "digest": hashlib.sha256("".join(sorted(digests.values())).encode()).hexdigest(),
-        "recordings": digests,
+        "digest": hashlib.sha256("".join(digests).encode()).hexdigest(),
+        "recordings": [{"name": each.path.name, "digest": each.digest} for each in dataset.recordings],
         "audio_s": dataset.seconds,
         "hop_s": job.hop_s,
         "seed": job.seed,
@@ -119,10 +119,8 @@ def _figures(use: MemoryUse) -> dict[str, Any]:
 
 
 def _sources(dataset: Dataset, units: Sequence[Recording], held_out: Sequence[int]) -> tuple[int, ...]:
-    """Which recording each of the scored units is of; a file that was given twice counts as its first."""
-    places: dict[Path, int] = {}
-    for place, each in enumerate(dataset.recordings):
-        places.setdefault(each.path, place)
+    """Which recording each of the scored units is of."""
+    places = {each.path: place for place, each in enumerate(dataset.recordings)}
     return tuple(places[units[i].path] for i in held_out)
 
 

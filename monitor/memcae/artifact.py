@@ -217,15 +217,18 @@ def _machine_folder(state_dir: Path, machine: str) -> Path:
 
 def _version_folder(state_dir: Path, machine: str, version: str | None) -> Path:
     folder = _machine_folder(state_dir, machine)
-    if version is None:
-        link = folder / CURRENT
-        if not link.is_symlink():
-            raise ArtifactError(
-                f"{folder}: machine {machine!r} has no model yet; `monitor train {machine} RECORDINGS...`"
-            )
-        version = str(link.readlink())
-    if not _NAME.fullmatch(version) or not (folder / version).is_dir():
-        raise ArtifactError(f"{folder}: holds no version {version!r}")
+    try:
+        if version is None:
+            link = folder / CURRENT
+            if not link.is_symlink():
+                raise ArtifactError(
+                    f"{folder}: machine {machine!r} has no model yet; `monitor train {machine} RECORDINGS...`"
+                )
+            version = str(link.readlink())
+        if not _NAME.fullmatch(version) or not (folder / version).is_dir():
+            raise ArtifactError(f"{folder}: holds no version {version!r}")
+    except OSError as error:
+        raise ArtifactError(f"{folder}: cannot be read: {error.strerror}") from error
     return folder / version
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, TypeGuard
 
 from monitor.detect.kinds import NODE_KINDS, AlarmKind
 from monitor.detect.life import Standing
@@ -144,7 +143,7 @@ def command_id(payload: bytes) -> str | None:
         found = _object(payload).get("id")
     except CommandRefusedError:
         return None
-    return found if isinstance(found, str) and len(found) <= LONGEST_TEXT else None
+    return found if _is_text(found) else None
 
 
 def _object(payload: bytes) -> dict[str, Any]:
@@ -159,8 +158,13 @@ def _object(payload: bytes) -> dict[str, Any]:
     return data
 
 
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether it may be kept and repeated; half of a surrogate pair, which JSON can say, is not printable."""
+    return isinstance(value, str) and bool(value.strip()) and len(value) <= LONGEST_TEXT and value.isprintable()
+
+
 def _text(key: str, value: object) -> str:
-    if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_TEXT or not value.isprintable():
+    if not _is_text(value):
         raise CommandRefusedError(f"key {key!r} is {_shown(value)}, expected text of 1 to {LONGEST_TEXT} characters")
     return value
 
@@ -171,18 +175,19 @@ def _kind(key: str, value: object) -> AlarmKind:
     return AlarmKind(value)
 
 
-def _seconds(key: str, value: object) -> float:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or not 0 < float(str(value)) <= LONGEST_SHELF_S:
+def _seconds(key: str, value: Any) -> float:  # noqa: ANN401  whatever JSON gives
+    # Compared before it is converted: an integer of 400 digits is no float. NaN is in no range.
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < value <= LONGEST_SHELF_S:
         raise CommandRefusedError(
             f"key {key!r} is {_shown(value)}, expected seconds over 0 and up to {LONGEST_SHELF_S:.0f} (12 h)"
         )
-    return float(str(value))
+    return float(value)
 
 
 def _time(key: str, value: object) -> Utc:
     try:
-        moment = datetime.fromisoformat(str(value))
+        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
         if moment.tzinfo is None:
             raise ValueError("it has no time zone")
         return Utc(moment.timestamp())
@@ -193,7 +198,10 @@ def _time(key: str, value: object) -> Utc:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:  # nested just not too deeply to be read
+        return "a deeply nested list or object"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -44,7 +44,7 @@ def to_json(value: object) -> Json:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return str(value)  # an enumeration's value
+        return _text(value)  # an enumeration's value too
     if isinstance(value, Real):  # numpy's numbers too
         return _number(value)
     if isinstance(value, Mapping | Sequence):
@@ -56,8 +56,16 @@ def to_json(value: object) -> Json:
 
 def _container(value: Mapping[object, object] | Sequence[object]) -> Json:
     if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
+        return {_text(str(key)): to_json(item) for key, item in value.items()}
     return [to_json(item) for item in value]
+
+
+def _text(value: str) -> str:
+    """The text; half of a surrogate pair, as in a file's name that is not UTF-8, is spelt out.
+
+    As text, not as JSON's escape: a strict parser refuses a lone half.
+    """
+    return value.encode(errors="backslashreplace").decode()
 
 
 def _number(value: Real) -> Json:

@@ -23,6 +23,7 @@ from monitor.publish.messages import Alarm, DeliveryEvent, Event, Gap, OutboxHea
 from monitor.publish.overflow import OutboxLimits, Overflow
 from monitor.publish.refusals import Refusals
 from monitor.publish.rows import Audited, Dead, Role, Row
+from monitor.publish.standing import standing
 
 _SETTLE_AT = 64  # acknowledged rows deleted together: more saves little, and is sent twice after a power cut
 _AGE_EVERY_S = 3600.0  # what may wait for months is looked at once an hour
@@ -265,4 +266,5 @@ class Outbox:
             detail=detail,
             gap=gap,
             refusal=refusal,
+            **standing(self._journal.documents.get(("", AlarmKind.DELIVERY))),
         )

@@ -31,5 +31,5 @@ class Backoff:
         return replace(self, failures=self.failures + 1, retry_at_s=now_s + delay_s * (0.5 + 0.5 * jitter))
 
     def due(self, now_s: float) -> bool:
-        """True once the delay has passed."""
-        return now_s >= self.retry_at_s
+        """True once the delay has passed, or can no longer be told: a clock that was set back would stretch it."""
+        return now_s >= self.retry_at_s or self.retry_at_s > now_s + LONGEST_S

@@ -142,9 +142,9 @@ class AlarmBook:
         key = machine, AlarmKind.ANOMALY
         return self._step(key, Suppression(by, on), now_s) if key in self._lives else []
 
-    def deliver(self, troubles: Sequence[str], now_s: float) -> list[News]:
+    def deliver(self, troubles: Sequence[str], now_s: float, *, connected: bool) -> list[News]:
         """Messages reach the broker, or do not: why, in words."""
-        self._delivery, event = delivery.step(self._delivery, now_s, trouble=bool(troubles))
+        self._delivery, event = delivery.step(self._delivery, now_s, trouble=bool(troubles), connected=connected)
         if event is None:
             return []
         condition = self._conditions[_DELIVERY] = self._delivery.condition
@@ -188,7 +188,7 @@ class AlarmBook:
             self.kpi = kpi.raised(self.kpi, name, now_s)
 
     def _regroup(self, raised: str | None, sound_s: float, now_s: float) -> list[News]:
-        self._sound_s = max(self._sound_s, sound_s)
+        self._sound_s = group.sound_time(self._sound_s, sound_s) if sound_s else self._sound_s
         active = frozenset(m for (m, kind), c in self._conditions.items() if kind is AlarmKind.ANOMALY and c.active)
         self._group, changes = group.step(
             self._policy, self._group, raised, active, self._machines, sound_s or self._sound_s

@@ -62,6 +62,11 @@ class Outlet(Protocol):
         """Answer one of them."""
         ...
 
+    @property
+    def connected(self) -> bool:
+        """Whether the broker can be reached now."""
+        ...
+
     def troubles(self) -> Sequence[str]:
         """Why messages do not reach the broker, in words; nothing while they do."""
         ...
@@ -134,7 +139,8 @@ class Desk:
         if abs(now_s - self._ticked_s) >= TICK_S:
             self._ticked_s = now_s
             self._tell(self._book.tick(sound_s, now_s), now_s)
-            self._tell(self._book.deliver(self._outlet.troubles(), now_s), now_s)
+            outlet = self._outlet
+            self._tell(self._book.deliver(outlet.troubles(), now_s, connected=outlet.connected), now_s)
         for incoming in self._outlet.commands():
             self._outlet.answer(incoming, self._answer(incoming, self._clock()))
 

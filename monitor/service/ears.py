@@ -144,7 +144,8 @@ class Ear:
     def _open(self, now_s: float) -> None:
         if self._opens_s is None:
             self._opens_s = now_s + self._later_s
-        if self.is_open or now_s < self._opens_s or not self._backoff.due(now_s):
+        waits = now_s < self._opens_s <= now_s + self._later_s  # further away is a clock that was set back
+        if self.is_open or waits or not self._backoff.due(now_s):
             return
         self.source.open(now_s)
         self.is_open = True

@@ -12,7 +12,7 @@ import structlog
 
 from monitor.audio.level import rms_dbfs
 from monitor.audio.windows import Window
-from monitor.detect import running
+from monitor.detect import group, running
 from monitor.detect.kinds import AlarmKind
 from monitor.detect.pipeline import Outcome
 from monitor.memcae.fleet import Fleet
@@ -182,7 +182,7 @@ class Inference:
     def _runs(self, watched: Watched, window: Window) -> bool:
         """Whether the machine runs, by the level of the window; told where that changes."""
         machine, policy = window.machine, watched.detector.policy.running
-        self._sound_s = max(self._sound_s, window.end_s)
+        self._sound_s = group.sound_time(self._sound_s, window.end_s)
         level = math.nan if window.lost or policy.off_below_dbfs is None else rms_dbfs(window.samples)
         state = running.step(policy, self._memory.running[machine], level, window.end_s, window.end_s - window.start_s)
         self._memory.running[machine] = state

@@ -54,7 +54,7 @@ def watch(config: Config, machine: str) -> Watched:
         microphone=MicrophonePolicy(frozenset(map(MicrophoneFault, settings.ignored_faults))),
     )
     source = describe(settings.source)
-    blind = MachineDetector(machine, None, policy)
+    blind = MachineDetector(machine, None, policy, config.hop_s)
     try:
         model = load_model(config.state_dir, machine)
     except ArtifactError as error:
@@ -66,7 +66,7 @@ def watch(config: Config, machine: str) -> Watched:
     if calibration is None:
         missing = f"{machine}: model {model.version} has no calibration; `monitor calibrate {machine} RECORDINGS...`"
         return Watched(machine, source, blind, model, missing)
-    detector = MachineDetector(machine, calibration, policy)
+    detector = MachineDetector(machine, calibration, policy, config.hop_s)
     return Watched(machine, source, detector, model, warning=mismatch(config, machine, calibration))
 
 

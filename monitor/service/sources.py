@@ -43,6 +43,7 @@ def build_ears(config: Config) -> tuple[Ear, ...]:
 
     Raises:
         RecordingError: a machine's recordings cannot be found.
+        ConfigurationError: a stream's password cannot be read.
         BadInputError: a simulated machine cannot have its fault, or machines describe standard input differently.
     """
     shared: dict[str, tuple[str, list[WindowSpec]]] = {}
@@ -58,7 +59,7 @@ def build_ears(config: Config) -> tuple[Ear, ...]:
             _, specs = shared.setdefault(same_device(source.microphone, cards), (source.microphone, []))
             specs.append(spec)
         elif isinstance(source, StreamSource):
-            streams.setdefault(source.stream, []).append(spec)
+            streams.setdefault(config.stream_address(source), []).append(spec)
         elif isinstance(source, StdinSource):
             pcm = PcmFormat(source.stdin.rate_hz, source.stdin.channels, source.stdin.format)
             pipes.setdefault(pcm, []).append(spec)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -144,6 +147,79 @@ def test_raw_samples_are_heard_whatever_pieces_they_come_in(name: str, encode: C
     os.close(reader)
     np.testing.assert_array_equal(joined(blocks), sound)
     assert reason == "standard input: has ended"
+
+
+def test_after_a_stall_in_the_middle_of_a_sample_raw_samples_are_not_read_shifted() -> None:
+    sound = noise(0.5, channels=2)
+    data = np.round(sound * 32_768).astype("<i2").tobytes()
+    reader, writer = os.pipe()
+    source = pcm_source(PcmFormat(MODEL_RATE_HZ, 2, "s16le"), 2, reader)
+    blocks = []
+    for part in (data[:4001], data[4001:]):
+        source.open(0.0)
+        os.write(writer, part)
+        whole = len(part) // 4  # samples per channel
+        blocks.append(_heard(source, whole))
+        source.close()
+        _wait_until_let_go("standard input")
+    os.close(writer)
+    os.close(reader)
+    np.testing.assert_array_equal(np.concatenate(blocks), sound)
+
+
+def test_a_stream_that_goes_on_with_pictures_only_is_let_go(tmp_path: Path) -> None:
+    pipe = tmp_path / "camera"
+    os.mkfifo(pipe)
+    gone = threading.Event()
+    camera = threading.Thread(target=_film, args=(pipe, gone), daemon=True)
+    camera.start()
+    source = stream_source(str(pipe), 1)
+    source.open(0.0)
+    _heard(source, MODEL_RATE_HZ)  # all that there is
+    source.close()
+    try:
+        _wait_until_let_go("stream")
+    finally:
+        gone.set()
+        camera.join(10.0)
+
+
+def _heard(source: LiveSource, samples: int, limit_s: float = 30.0) -> Samples:
+    """What an open source brings, at least so many samples."""
+    blocks: list[AudioBlock] = []
+    end_s = time.monotonic() + limit_s
+    while sum(block.frames for block in blocks) < samples:
+        assert time.monotonic() < end_s, "it brings too little"
+        blocks += source.read(0.0)
+        time.sleep(0.01)
+    return joined(blocks)
+
+
+def _wait_until_let_go(name: str, limit_s: float = 10.0) -> None:
+    end_s = time.monotonic() + limit_s
+    while any(thread.name.startswith(f"reads {name}") for thread in threading.enumerate()):
+        assert time.monotonic() < end_s, "its thread lives on"
+        time.sleep(0.01)
+
+
+def _film(pipe: Path, gone: threading.Event) -> None:
+    """A camera whose sound breaks off after a second, and whose pictures go on until nobody looks."""
+    over = suppress(OSError, av.FFmpegError)
+    with over, pipe.open("wb", buffering=0) as file, av.open(file, "w", format="matroska") as container:
+        pictures = container.add_stream("mjpeg", rate=25)
+        pictures.width, pictures.height, pictures.pix_fmt = 32, 32, "yuvj420p"
+        sound = container.add_stream("pcm_s16le", rate=MODEL_RATE_HZ, layout="mono")
+        for number in itertools.count():
+            if gone.wait(0.002):
+                return
+            if number < 25:
+                samples = np.zeros((1, MODEL_RATE_HZ // 25), np.int16)
+                heard = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+                heard.sample_rate, heard.pts = MODEL_RATE_HZ, number * samples.size
+                container.mux(sound.encode(heard))
+            picture = av.VideoFrame(32, 32, "yuvj420p")
+            picture.pts = number
+            container.mux(pictures.encode(picture))
 
 
 def test_a_stream_that_is_far_ahead_of_time_is_slowed_down_and_loses_nothing(tmp_path: Path) -> None:

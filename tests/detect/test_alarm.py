@@ -80,6 +80,29 @@ def test_between_the_clear_level_and_the_threshold_an_alarm_stays() -> None:
     assert events([ALARM] * 3 + [BETWEEN] * 100) == [(2, "raised")]
 
 
+def test_after_an_hour_of_normal_windows_it_clears_although_they_are_not_quiet() -> None:
+    assert events([ALARM] * 3 + [BETWEEN] * 359) == [(2, "raised")]
+    assert events([ALARM] * 3 + [BETWEEN] * 360) == [(2, "raised"), (362, "cleared")]
+    assert events([WARNING] * 3 + [BETWEEN] * 360) == [(2, "warning"), (362, "cleared")]
+    assert events([ALARM] * 3 + [*[BETWEEN, NORMAL] * 100, WARNING] * 3) == [(2, "raised")]
+
+
+def test_a_longer_quiet_time_than_an_hour_holds_for_normal_windows_too() -> None:
+    policy = AlarmPolicy(clear_after_s=7200.0)
+    assert events([ALARM] * 3 + [BETWEEN] * 719, policy) == [(2, "raised")]
+    assert events([ALARM] * 3 + [BETWEEN] * 720, policy) == [(2, "raised"), (722, "cleared")]
+
+
+def test_windows_at_the_clear_level_are_quiet() -> None:
+    assert events([ALARM] * 3 + [LEVELS.clear] * 6) == [(2, "raised"), (8, "cleared")]
+
+
+def test_a_state_of_before_there_was_an_hour_of_normal_windows_can_be_read() -> None:
+    data = json.loads(json.dumps(FRESH.to_dict()))
+    del data["votes"]["normal_s"]
+    assert AlarmState.from_dict(data) == FRESH
+
+
 def test_unknown_windows_neither_raise_nor_clear() -> None:
     assert events([UNKNOWN] * 50) == []
     assert events([ALARM] * 3 + [UNKNOWN] * 100) == [(2, "raised")]
@@ -165,7 +188,7 @@ def test_it_never_clears_early(values: list[float], policy: AlarmPolicy) -> None
         if change.event is AlarmEvent.CLEARED:
             quiet = 0
             for value in reversed(values[: place + 1]):
-                if math.isfinite(value) and value >= LEVELS.clear:
+                if math.isfinite(value) and value > LEVELS.clear:
                     break
                 quiet += math.isfinite(value)
             assert quiet * 10.0 >= policy.clear_after_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from monitor.detect.alarm import AlarmEvent
-from monitor.detect.group import GroupChange, GroupPolicy, GroupState, step
+from monitor.detect.group import GroupChange, GroupPolicy, GroupState, sound_time, step
 from monitor.detect.kinds import AlarmKind
 from monitor.detect.life import SuppressedBy
 
@@ -75,3 +75,20 @@ def test_a_machine_that_alarms_long_after_the_others_is_not_silenced_with_them()
     assert state.members[SuppressedBy.COMMON_CAUSE] == ("a", "b", "c")
     state, _ = step(POLICY, state, "a", frozenset("abcd"), 5, T + 7200)  # cleared and raised again meanwhile
     assert state.members[SuppressedBy.COMMON_CAUSE] == ("b", "c")
+
+
+def test_after_the_clock_was_set_back_two_hours_a_flood_is_still_seen() -> None:
+    state, sound_s, changes = GroupState(), T + 7200, []
+    for number in range(11):
+        machine, end_s = f"m{number}", T + 10 * number
+        sound_s = sound_time(sound_s, end_s)
+        state, found = step(POLICY, state, machine, frozenset({machine}), 100, end_s)
+        state, later = step(POLICY, state, None, frozenset({machine}), 100, sound_s)  # time passes, as it is kept
+        changes += [*found, *later]
+    assert [(change.condition.kind, change.event) for change in changes] == [(AlarmKind.FLOOD, AlarmEvent.RAISED)]
+
+
+def test_a_source_that_lags_a_little_does_not_set_the_time_of_the_sound_back() -> None:
+    assert sound_time(T, T - 299) == T
+    assert sound_time(T, T + 10) == T + 10
+    assert sound_time(0.0, T) == T

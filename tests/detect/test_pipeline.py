@@ -98,11 +98,21 @@ def test_windows_of_bad_audio_neither_alarm_nor_move_the_levels() -> None:
 def test_the_levels_are_frozen_while_there_is_a_warning_or_an_alarm() -> None:
     state, happened = walk(DETECTOR, [1.9] * 300 + [3.5] * 3)
     assert kinds(happened) == [("anomaly", "warning")]
-    after, _ = walk(DETECTOR, [2.9, 1.9] * 300, state, first=303)
+    after, _ = walk(DETECTOR, [2.9, 1.9] * 170, state, first=303)  # just under an hour
     assert after.anomaly.level == "warning"
     assert after.rolling is not None
     assert state.rolling is not None
     assert after.rolling.offset == state.rolling.offset > 0
+
+
+def test_a_machine_whose_new_normal_is_above_the_clear_level_is_followed_again_an_hour_after_its_alarm() -> None:
+    state, happened = walk(DETECTOR, [5.0] * 3 + [2.0] * 360)
+    assert kinds(happened) == [("anomaly", "raised"), ("anomaly", "cleared")]
+    after, happened = walk(DETECTOR, [2.0] * 1000, state, first=363)
+    assert happened == []
+    assert state.rolling is not None
+    assert after.rolling is not None
+    assert after.rolling.offset > state.rolling.offset
 
 
 def test_a_slow_rise_over_a_season_does_not_alarm() -> None:
@@ -157,6 +167,21 @@ def test_a_new_calibration_keeps_the_alarm_but_not_the_votes_of_the_old() -> Non
     assert walk(fresh, [5], state, first=2)[1] == []
     active, _ = walk(DETECTOR, [5, 5, 5])
     assert walk(fresh, [5], active, first=3)[0].anomaly.active
+
+
+def test_with_windows_further_apart_than_when_it_was_calibrated_an_alarm_comes_and_goes() -> None:
+    values = [5, 5, 5, *[0] * 6]
+    assert walk(DETECTOR, values, hop_s=900.0)[1] == []  # each window is the first after a pause
+    spread_out = MachineDetector("fan-1", calibration(), hop_s=900.0)
+    assert kinds(walk(spread_out, values, hop_s=900.0)[1]) == [("anomaly", "raised"), ("anomaly", "cleared")]
+
+
+def test_with_windows_far_apart_drift_is_over_too() -> None:
+    hop_s = 900.0
+    state, happened = walk(DETECTOR, np.minimum(0.9 * np.arange(600) / 96, 4.05), hop_s=hop_s)
+    assert kinds(happened) == [("drift", "raised")]
+    fresh = MachineDetector("fan-1", calibration(location=4.0, created_s=1.0), hop_s=hop_s)
+    assert kinds(walk(fresh, [4.0] * 361, state, first=600, hop_s=hop_s)[1]) == [("drift", "cleared")]
 
 
 VALUES = st.sampled_from([0.0, 1.0, 2.0, 3.5, 5.0, 9.0, math.nan]) | st.floats(-20, 20)

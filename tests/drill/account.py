@@ -106,8 +106,8 @@ def contradictions(events: Sequence[Mapping[str, Any]]) -> int:
 
 
 def stale_documents(listener: Listener, events: Sequence[Mapping[str, Any]]) -> int:
-    """How many alarms' last documents do not carry the number of their last event."""
-    last = {(each["machine"] or "", each["kind"]): each["seq"] for each in events if each["alarm_id"] is not None}
+    """How many machines' alarms have a last document that does not carry the number of their last event."""
+    last = {(each["machine"] or "", each["kind"]): each["seq"] for each in events if each["machine"] is not None}
     documents = {key: listener.last(TOPICS.alarm(*key)) for key in last}
     return sum(document is None or document.json["seq"] != last[key] for key, document in documents.items())
 

@@ -13,6 +13,7 @@ from monitor.learn.fit import fit_machine
 from monitor.learn.job import CalibrateJob
 from monitor.learn.report import TrainReport, recalibrate_lines
 from monitor.learn.scoring import load_model
+from monitor.memcae import artifact
 from tests.learn.machine import NOW_S, job, record
 
 JOB = CalibrateJob("fan-1", 1.0, Budget(), AlarmPolicy(), device="cpu")
@@ -44,6 +45,27 @@ def test_recordings_that_the_model_knows_are_left_out(trained: tuple[Path, list[
     report = recalibrate(JOB, [*normal[:2], *fresh], state_dir=folder / "state", created_s=NOW_S)
     assert report.recordings == tuple(fresh)
     assert len(report.warnings) == 2
+    with pytest.raises(CalibrationError, match="trained on every one"):
+        recalibrate(JOB, normal, state_dir=folder / "state", created_s=NOW_S)
+
+
+def test_recordings_of_several_days_are_known_though_they_share_their_names(tmp_path: Path) -> None:
+    days = [path for day in range(3) for path in record(tmp_path / f"day{day}", 2, first=10 * day)]
+    same_names = [path.rename(path.with_name(f"normal_{i % 2}.flac")) for i, path in enumerate(days)]
+    fit_machine(job(), same_names, state_dir=tmp_path / "state", created_s=NOW_S)
+    with pytest.raises(CalibrationError, match="trained on every one of the 6 recordings"):
+        recalibrate(JOB, same_names, state_dir=tmp_path / "state", created_s=NOW_S)
+
+
+def test_the_recordings_of_a_model_that_holds_them_by_name_are_known_too(
+    trained: tuple[Path, list[Path], TrainReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, normal, _ = trained
+    (info,) = artifact.list_versions(folder / "state", "fan-1")
+    training = info.metadata["training"]
+    by_name = {each["name"]: each["digest"] for each in training["recordings"]}
+    older = replace(info, metadata={**info.metadata, "training": {**training, "recordings": by_name}})
+    monkeypatch.setattr(artifact, "list_versions", lambda *_: (older,))
     with pytest.raises(CalibrationError, match="trained on every one"):
         recalibrate(JOB, normal, state_dir=folder / "state", created_s=NOW_S)
 

@@ -63,6 +63,14 @@ def test_a_recording_is_known_again_under_another_name(tmp_path: Path) -> None:
     assert first.digest == again.digest != other.digest
 
 
+def test_of_files_with_the_same_sound_the_first_is_taken_and_the_others_are_named(tmp_path: Path) -> None:
+    first, other = _write(tmp_path / "a.wav", 1.5), _write(tmp_path / "b.wav", 1.5, seed=1)
+    copy = _write(tmp_path / "c.wav", 1.5)
+    dataset = read_dataset([first, other, copy])
+    assert [each.path for each in dataset.recordings] == [first, other]
+    assert dataset.problems == (f"{copy}: the same sound as {first}",)
+
+
 @given(count=st.integers(1, 60), wanted=st.integers(1, 20))
 def test_every_recording_is_held_out_exactly_once(count: int, wanted: int) -> None:
     rounds = folds(count, wanted)

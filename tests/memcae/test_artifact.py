@@ -240,3 +240,9 @@ def test_a_calibration_is_plain_json(tmp_path: Path) -> None:
     _save(tmp_path, fitted(), calibration={"threshold": 1.5})
     whole = json.loads(_model_file(tmp_path).with_name(artifact.CALIBRATION_FILE).read_text())
     assert whole["calibration"] == {"threshold": 1.5}
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told_as_any_unreadable_model(tmp_path: Path) -> None:
+    too_long = tmp_path / ("x" * 300)  # refused by the file system to root too
+    with pytest.raises(ArtifactError, match=r"cannot be read|has no model"):
+        artifact.load_model(too_long, "fan-1")

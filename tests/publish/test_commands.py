@@ -36,6 +36,10 @@ def test_a_shelf_is_read_with_its_length_its_reason_and_who() -> None:
         ("shelve", {"duration_s": 43_201}, "over 0 and up to 43200"),
         ("shelve", {"duration_s": "600"}, "expected seconds"),
         ("shelve", {"duration_s": True}, "expected seconds"),
+        ("shelve", {"duration_s": 10**400}, "expected seconds"),
+        ("shelve", {"duration_s": -(10**400)}, "expected seconds"),
+        ("shelve", {"duration_s": float("nan")}, "expected seconds"),
+        ("shelve", {"by": "\ud800"}, "expected text"),
         ("shelve", {"minutes": 10}, "unknown key 'minutes'"),
         ("shelve", {"reason": " "}, "expected text"),
         ("shelve", {"reason": None}, "'reason' is missing"),
@@ -68,6 +72,19 @@ def test_an_alarm_of_the_node_is_acknowledged_without_a_machine() -> None:
 
 def test_the_id_of_a_command_that_cannot_be_taken_is_known() -> None:
     assert command_id(b'{"id": "17", "nonsense": 1}') == "17"
+
+
+@pytest.mark.parametrize("found", ['"\\ud800"', '"a\\nb"', '" "', f'"{"7" * 501}"', "17", "[]"])
+def test_an_id_that_cannot_be_repeated_on_the_wire_is_none(found: str) -> None:
+    assert command_id(f'{{"id": {found}}}'.encode()) is None
+
+
+def test_a_value_nested_however_deeply_is_refused() -> None:
+    for key in ("by", "duration_s", "expires_at", "kind"):
+        for depth in (10, 100, *range(700, 1100, 20), 4000):
+            payload = json.dumps(SHELVE | {key: "DEEP"}).replace('"DEEP"', "[" * depth + "]" * depth)
+            with pytest.raises(CommandRefusedError):
+                read_command("shelve", payload.encode())
 
 
 def test_every_verb_has_a_record_and_a_schema() -> None:

@@ -31,6 +31,12 @@ def test_a_value_without_a_form_on_the_wire_is_refused() -> None:
         to_json({"key": object()})
 
 
+def test_a_file_name_that_is_not_utf_8_can_be_told_of() -> None:
+    name = b"caf\xe9.wav".decode(errors="surrogateescape")
+    assert json.loads(encode({"detail": f"cannot read {name}"})) == {"detail": "cannot read caf\\udce9.wav"}
+    assert json.loads(encode({name: [name]})) == {"caf\\udce9.wav": ["caf\\udce9.wav"]}
+
+
 @settings(max_examples=40)  # recursive values are slow to make
 @given(
     st.recursive(

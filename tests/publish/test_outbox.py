@@ -13,11 +13,15 @@ from typing import Any
 
 import pytest
 
+from monitor.detect.alarm_state import AlarmLevel
+from monitor.detect.kinds import AlarmKind
+from monitor.detect.life import Standing
 from monitor.errors import BadInputError, MonitorError
-from monitor.publish.encoding import Utc
+from monitor.publish.encoding import Utc, to_json
 from monitor.publish.outbox import Outbox
 from monitor.publish.overflow import OutboxLimits
 from monitor.publish.rows import Row
+from monitor.publish.standing import standing
 from tests.publish.samples import alarm, event
 
 SMALL = OutboxLimits(rows=10, reserve_bytes=0)
@@ -255,6 +259,31 @@ def test_a_refused_event_is_kept_counted_and_told(path: Path) -> None:
     assert (report["event"], report["kind"], report["seq"]) == ("refused", "delivery", 3)
     assert report["refusal"] == {"count": 1, "topic": "t/event", "reason_code": 0x87, "reason": "Not authorized"}
     box.close()
+
+
+def test_news_of_delivery_says_how_the_delivery_alarm_stands_over_restarts_too(path: Path) -> None:
+    box = opened(path)
+    box.note_outage("away for 7 s")
+    flags: dict[str, Any] = {
+        "alarm_id": "delivery-1", "level": AlarmLevel.ALARM, "active": True, "acknowledged": False,
+        "state": Standing.SHELVED, "raised_at": Utc(1_760_000_000.123), "shelved_until": Utc(1_760_000_900.0),
+        "suppressed_or_shelved": True,
+    }  # fmt: skip
+    box.append([], [replace(alarm(1), machine=None, kind=AlarmKind.DELIVERY, **flags)])
+    box.note_outage("away for 70 s")
+    box.close()
+    again = opened(path)
+    again.note_refusal("a/b", 0x87, "Not authorized", known=False)
+    before, *during = taken(again)
+    assert (before["active"], before["state"], before["alarm_id"]) == (False, "normal", None)
+    assert [each["event"] for each in during] == ["outage", "refused"]
+    for each in during:
+        assert {key: each[key] for key in flags} == to_json(flags)
+    again.close()
+
+
+def test_a_document_that_cannot_be_read_leaves_news_of_delivery_without_flags() -> None:
+    assert [standing(each) for each in (None, b"", b"[]", b'{"level": "loud"}', b'{"raised_at": 7}')] == [{}] * 5
 
 
 def test_a_broker_that_refuses_everything_is_not_told_of_it_for_ever(path: Path) -> None:

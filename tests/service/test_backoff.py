@@ -26,3 +26,9 @@ def test_the_wait_is_never_longer_than_the_bound_and_ends(failures: int, jitter:
     assert now_s < state.retry_at_s <= now_s + LONGEST_S
     assert not state.due(now_s)
     assert state.due(state.retry_at_s)
+
+
+def test_a_clock_that_is_set_back_does_not_stretch_the_wait() -> None:
+    state = Backoff().failed(7200.0, jitter=1.0)
+    assert not state.due(7200.5)
+    assert state.due(0.0)

@@ -47,6 +47,7 @@ class Plant:
         self.answers: list[Response] = []
         self.ids = itertools.count(1)
         self.trouble: tuple[str, ...] = ()
+        self.connected = True
         self.start()
 
     def start(self) -> None:
@@ -204,6 +205,17 @@ def test_half_of_the_machines_at_once_are_told_as_one_alarm_and_the_rest_join_si
     assert plant.alarms["fan-1", AlarmKind.ANOMALY].state == "returned_unacknowledged"
 
 
+def test_a_common_cause_after_the_clock_was_set_back_is_told_with_the_new_time(plant: Plant) -> None:
+    plant.condition("fan-1", AlarmEvent.RAISED)
+    plant.condition("fan-1", AlarmEvent.CLEARED)
+    plant.now_s -= 7200
+    for machine in MACHINES[:3]:
+        plant.condition(machine, AlarmEvent.RAISED)
+        plant.desk.turn(plant.now_s)
+    told = [each for each in plant.events if each.kind is AlarmKind.COMMON_CAUSE]
+    assert [(each.event, each.time) for each in told] == [("raised", T - 7200)]
+
+
 def test_a_machine_that_is_off_is_silent_and_told_again_when_it_runs(plant: Plant) -> None:
     plant.condition("fan-1", AlarmEvent.RAISED)
     plant.desk.running("fan-1", SuppressedBy.MACHINE_OFF)
@@ -256,3 +268,18 @@ def test_trouble_that_comes_and_goes_is_one_delivery_alarm(plant: Plant) -> None
         plant.now_s += 30
         plant.desk.turn(plant.now_s)
     assert plant.happened() == [(None, "raised")]
+
+
+def test_a_restart_during_an_outage_goes_on_with_the_same_delivery_alarm(plant: Plant) -> None:
+    plant.trouble = ("the broker cannot be reached",)
+    plant.desk.turn(plant.now_s)
+    plant.restart()
+    plant.connected, plant.trouble = False, ()  # an outage of less than a minute, as the new process sees it
+    for second in range(200):
+        plant.now_s += 1
+        plant.trouble = ("the broker cannot be reached",) if 65 <= second < 130 else ()
+        plant.connected = second >= 130
+        plant.desk.turn(plant.now_s)
+    assert plant.happened() == [(None, "raised"), (None, "cleared")]
+    assert len({event.alarm_id for event in plant.events}) == 1
+    assert (plant.events[-1].time or 0.0) >= T + 190

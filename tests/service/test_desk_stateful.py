@@ -55,6 +55,7 @@ class DeskMachine(RuleBasedStateMachine):
         self.received: dict[str, dict[str, Any]] = {}
         self.flying: list[int] = []
         self.trouble = False
+        self.connected = True
         self.start()
 
     def start(self) -> None:

@@ -65,6 +65,14 @@ def test_the_sources_of_a_plant_open_one_after_the_other_within_a_hop() -> None:
     assert max(_opens(ear, 20.0) for ear in many) < 1.0
 
 
+def test_a_clock_that_is_set_back_before_an_ear_opens_does_not_keep_it_shut() -> None:
+    ear = Ear("fan-1", SimulatedSource("fan", 1), (WindowSpec("fan-1", 0, MODEL_RATE_HZ, MODEL_RATE_HZ),), later_s=1.0)
+    ear.hear(START_S)
+    assert not ear.is_open
+    ear.hear(START_S - 7200.0)
+    assert ear.is_open
+
+
 def _opens(ear: Ear, seconds: float) -> float:
     """When an ear opens, to the millisecond."""
     for at_ms in range(round(seconds * 1000)):

@@ -49,6 +49,10 @@ def test_settings_other_than_calibrated_are_told_and_the_calibration_stays_in_fo
     assert one.problem is None
 
 
+def test_the_detector_knows_how_far_apart_windows_are_now(trained: Path, tmp_path: Path) -> None:
+    assert watched(trained, tmp_path, hop_s=900.0).detector.hop_s == 900.0
+
+
 def test_all_that_differs_is_told_at_once_with_the_remedy(trained: Path, tmp_path: Path) -> None:
     rule = {"alarm": {"raise": "1 of 1"}}
     warning = watched(trained, tmp_path, rule, hop_s=4.0).warning

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from monitor.config import Config
+from monitor.config import Config, StreamSource
 from monitor.config.effective import effective_text
 from monitor.detect.finding import MicrophoneFault
-from monitor.errors import BadInputError
+from monitor.errors import BadInputError, ConfigurationError
 from monitor.service.machines import watch
 from monitor.service.sources import build_ears, describe
 
-CAMERA = "rtsp://user:s3cret@camera/audio"
+CAMERA = "rtsp://camera/audio"
 
 
 def config_of(**sources: Any) -> Config:
     machines = {name.replace("_", "-"): {"source": source} for name, source in sources.items()}
     return Config.model_validate({"machines": machines})
+
+
+def source_of(config: Config, machine: str) -> StreamSource:
+    source = config.machine(machine).source
+    assert isinstance(source, StreamSource)
+    return source
+
+
+def test_a_password_in_the_address_itself_is_refused_without_showing_it() -> None:
+    with pytest.raises(ValidationError) as told:
+        config_of(press={"stream": "rtsp://anna:s3cret@camera/audio"})
+    assert "they have keys of their own" in told.value.errors()[0]["msg"]
+
+
+def test_a_password_file_that_is_missing_is_told_by_its_key(tmp_path: Path) -> None:
+    source = {"stream": CAMERA, "username": "anna", "password_file": str(tmp_path / "none")}
+    with pytest.raises(ConfigurationError, match=r"source\.password_file: .*none cannot be read"):
+        build_ears(config_of(press=source))
 
 
 def test_machines_on_one_stream_or_pipe_share_it_and_are_heard_on_channels_of_their_own() -> None:
@@ -40,8 +60,13 @@ def test_there_is_one_standard_input_and_one_description_of_it() -> None:
         build_ears(config)
 
 
-def test_a_password_in_an_address_is_in_no_name_description_or_printed_configuration() -> None:
-    config = config_of(press={"stream": CAMERA})
+def test_a_stream_is_opened_with_its_password_which_is_in_no_name_description_or_printed_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CAMERA", "s3cret/@")
+    source = {"stream": CAMERA, "username": "anna", "password_env": "CAMERA"}
+    config = config_of(press=source)
+    assert config.stream_address(source_of(config, "press")) == "rtsp://anna:s3cret%2F%40@camera/audio"
     (ear,) = build_ears(config)
     for shown in (ear.name, describe(config.machine("press").source), effective_text(config)):
         assert "camera/audio" in shown
