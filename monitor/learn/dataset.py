@@ -114,7 +114,7 @@ def parts(dataset: Dataset, window_s: float) -> tuple[Recording, ...]:
     if len(dataset.recordings) >= LEAST_PARTS:
         return dataset.recordings
     longest = min(dataset.seconds / PARTS_OF_FEW, 60.0)  # a minute is long against anything but a machine's cycle
-    found = tuple(part for each in dataset.recordings for part in _cut(each, max(longest, window_s)))
+    found = tuple(part for each in dataset.recordings for part in cut(each, max(longest, window_s)))
     if len(found) < LEAST_PARTS:
         raise TrainingError(
             f"{dataset.seconds:.0f} s of normal sound in {len(dataset.recordings)} recordings are too little: "
@@ -123,7 +123,7 @@ def parts(dataset: Dataset, window_s: float) -> tuple[Recording, ...]:
     return found
 
 
-def _cut(recording: Recording, length_s: float) -> Iterator[Recording]:
+def cut(recording: Recording, length_s: float) -> Iterator[Recording]:
     """Equal parts, as many as there are of ``length_s`` at least; one too short for that stays whole."""
     count = max(1, int(recording.seconds / length_s))
     size = len(recording.samples) // count

@@ -22,6 +22,7 @@ from monitor.learn.normal_seconds import normal_sound_of
 from monitor.learn.normal_spectrum import normal_spectrum
 from monitor.learn.progress import ProgressCallback, silent
 from monitor.learn.report import TrainReport
+from monitor.learn.session import of_one_session
 from monitor.memcae import artifact
 
 __all__ = ["Job", "fit_machine"]
@@ -128,6 +129,11 @@ def _warnings(dataset: Dataset, units: Sequence[Recording], fitted: Fitted, outl
     warnings = []
     if fitted.trained.interrupted:
         warnings.append("interrupted: the network so far was kept; train again for the whole of it")
+    if fitted.heard_s < dataset.seconds - 1:  # parts leave out less than a second
+        warnings.append(
+            f"the network learnt from {fitted.heard_s / 3600:.1f} of {dataset.seconds / 3600:.1f} hours, drawn evenly "
+            "over all recordings: more does not fit in memory, nor tells more; the threshold stands on all of them"
+        )
     if fitted.memory is not None and fitted.memory.uniform:
         warnings.append(
             f"the memory mixes {fitted.memory.per_query:.0f} of its {fitted.memory.slots} slots into every answer: it "
@@ -137,6 +143,11 @@ def _warnings(dataset: Dataset, units: Sequence[Recording], fitted: Fitted, outl
         warnings.append(
             f"{len(dataset.recordings)} recordings were cut into {len(units)} parts to hold some out: parts of one "
             "recording are alike, so that the threshold may be too low; record on several days"
+        )
+    elif of_one_session([each.path for each in dataset.recordings], [each.seconds for each in dataset.recordings]):
+        warnings.append(
+            f"all {len(dataset.recordings)} recordings are of one session: neighbouring minutes are alike, so that the "
+            "threshold may be too low and alarms more often false than promised; record on several days"
         )
     for place in outlying:
         unlike = units[fitted.held_out[place]]

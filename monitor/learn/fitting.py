@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from monitor.learn import references
 from monitor.learn.dataset import Recording, folds
+from monitor.learn.excerpt import excerpt, fewer_windows
 from monitor.learn.job import Job
 from monitor.learn.memory_use import MemoryUse, measure, refuse_collapse
 from monitor.learn.progress import Progress, ProgressCallback, silent
@@ -28,7 +29,16 @@ FIT_OVERLAP = 2
 again, and the shrinkage, which believes them independent, would come out too weak."""
 
 MOST_WINDOWS = 256
-"""Windows that the statistics are fitted on at most, evenly spread: more told no more apart, and each costs memory."""
+"""Windows that the statistics are fitted on, about, evenly spread: more told no more apart, and each costs memory."""
+
+MOST_OF_MANY = 1024
+"""Windows that the statistics are fitted on at most, where each of many recordings gives one: a data set of the field
+has 990 recordings of one window for each machine, and a week of minutes, 10 080, would make a model ten times as large
+and slow."""
+
+MOST_HEARD_S = 4 * 3600.0
+"""Sound that the network is trained on at most, seconds: its spectrograms at three speeds take 160 kB a second, 2.3 GB
+in all, and a training of the default preset draws no more than 2.6 hours of crops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,8 @@ class Fitted:
     """Indices of the recordings that `scores` are of, ascending."""
     scores: tuple[NDArray[np.float64], ...]
     """Out-of-sample scores of the windows of each of them, in order."""
+    heard_s: float
+    """Sound that the network was trained on or stopped by, seconds: all there was, or MOST_HEARD_S of it."""
 
 
 def fit(job: Job, recordings: Sequence[Recording], progress: ProgressCallback = silent) -> Fitted:
@@ -53,18 +65,14 @@ def fit(job: Job, recordings: Sequence[Recording], progress: ProgressCallback = 
         KeyboardInterrupt: Ctrl-C came before there was anything to keep.
     """
     training = job.preset.training
-    spectra = Spectra(recordings, job.preset, job.window_s, choose_device(job.device))
     rounds = folds(len(recordings), training.folds)
     if training.references == "held-out":
         rounds = rounds[:1]
     unseen = rounds[0] if training.references == "held-out" else ()
     learn = tuple(i for i in range(len(recordings)) if i not in unseen)
-    plan = Plan(learn, unseen, steps_for(spectra.columns(learn), spectra.crop, job.preset), job.seed)
-    trained = train(spectra, plan, job.preset, choose_device(job.device), progress)
-    use = measure(trained.network, spectra.held_out(learn))
-    refuse_collapse(use)
+    trained, use, heard_s = _train(job, [recordings[i] for i in learn], [recordings[i] for i in unseen], progress)
     described = _describe(job, trained.network, recordings, progress)
-    learnt = {i: described[i][0] for i in learn}
+    learnt = fewer_windows({i: described[i][0] for i in learn}, MOST_OF_MANY, job.seed)
     judged = {i: seen for i, (_, seen) in enumerate(described)}
     distances = references.held_out_distances(job.preset, rounds, learnt, judged)
     held_out = tuple(sorted(distances))
@@ -73,7 +81,23 @@ def fit(job: Job, recordings: Sequence[Recording], progress: ProgressCallback = 
         scale = references.doubt_network(job.preset, scale, len(recordings))
     scores = tuple(references.fused(job.preset, distances[i], scale) for i in held_out)
     model = _model(job, trained.network, list(learnt.values()), scale)
-    return Fitted(model, trained, use, held_out, scores)
+    return Fitted(model, trained, use, held_out, scores, heard_s)
+
+
+def _train(
+    job: Job, learn: Sequence[Recording], unseen: Sequence[Recording], progress: ProgressCallback
+) -> tuple[Trained, MemoryUse | None, float]:
+    """The network, how its memory is used, and how many seconds of sound it was shown."""
+    share = MOST_HEARD_S / sum(recording.seconds for recording in (*learn, *unseen))
+    learn, unseen = excerpt(learn, share, job.seed), excerpt(unseen, share, job.seed)
+    heard = (*learn, *unseen)
+    spectra = Spectra(heard, job.preset, job.window_s, choose_device(job.device))
+    known, held_out = tuple(range(len(learn))), tuple(range(len(learn), len(heard)))
+    plan = Plan(known, held_out, steps_for(spectra.columns(known), spectra.crop, job.preset), job.seed)
+    trained = train(spectra, plan, job.preset, choose_device(job.device), progress)
+    use = measure(trained.network, spectra.held_out(known))
+    refuse_collapse(use)
+    return trained, use, sum(recording.seconds for recording in heard)
 
 
 def _describe(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,6 +15,7 @@ from monitor.audio.block import AudioBlock, Samples
 from monitor.audio.level import FLOOR_DBFS, peak_dbfs, rms_dbfs
 from monitor.audio.source import MODEL_RATE_HZ, Source
 from monitor.errors import BadInputError, DeviceError
+from monitor.learn.session import file_stem
 
 FILE_S = 60
 """Length of a file, seconds: many short recordings let training hold some out, and a fault costs one minute at most."""
@@ -189,8 +189,7 @@ class _Take:
             return
         if not len(samples):
             return
-        stamp = datetime.fromtimestamp(self._start_s, UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3]  # milliseconds
-        path = self._folder / f"{self._name}-{stamp}Z.flac"
+        path = self._folder / f"{file_stem(self._name, self._start_s)}.flac"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             part = path.with_suffix(".part")

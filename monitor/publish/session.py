@@ -19,6 +19,7 @@ from monitor.publish.inbox import Answer
 from monitor.publish.messages import Event, Message
 from monitor.publish.outage import LEAST_S
 from monitor.publish.outbox import Outbox
+from monitor.publish.patience import PASSING, Patience
 from monitor.publish.retained import Retained
 from monitor.publish.topics import Topics
 
@@ -65,6 +66,8 @@ class Session:
         self._sent: dict[int, _Sent] = {}
         self._written: set[int] = set()  # telemetry that is not on the socket yet
         self._known: set[str] = set()  # topics whose refusal has been told of
+        self._patience = Patience()
+        self._held = False  # an event was refused for now: no more are sent for a while
         self._tried_s = 0.0
         self._progress_s = 0.0  # when a publish was answered last, or the first one began to wait; monotonic
         self.denied: frozenset[str] = frozenset()
@@ -83,6 +86,7 @@ class Session:
         """The connection is gone: what has no answer goes back to where it came from."""
         self._sent.clear()
         self._written.clear()
+        self._held = False
         self._telemetry.clear()
         self._answers.clear()  # whoever asked has lost patience by the time the broker is back
         self._outbox.release()
@@ -108,6 +112,8 @@ class Session:
             self._note_progress()
         if sent is None:
             self._written.discard(mid)
+        elif sent.seq is not None and reason.value in PASSING and self._patience.refused(sent.seq, time.monotonic()):
+            self._hold(sent.topic, reason)
         elif reason.value >= _REFUSED:
             self._refused(sent, reason.value, str(reason))
         else:
@@ -116,6 +122,7 @@ class Session:
             if sent.seq is None:
                 self._retained.arrived(sent.topic)
             else:
+                self._patience.accepted(sent.seq)
                 self._outbox.acknowledge(sent.seq)
 
     def _note_progress(self) -> None:
@@ -142,10 +149,29 @@ class Session:
             self._publish(client, message, None)
 
     def _send_events(self, client: paho.Client) -> None:
+        if self._held and not self._let_go():
+            return
         room = self._window - len(self._sent)
         if room > 0 and self._outbox.waiting:
             for row in self._outbox.take(room):
                 self._publish(client, Message(self._topics.event, row.payload, Event.qos, Event.retain), row.seq)
+
+    def _hold(self, topic: str, reason: ReasonCode) -> None:
+        """An event was refused for now: the events wait, then go on from it."""
+        if not self._held:
+            _log.warning("the broker refused an event for now; trying again", topic=topic, reason=str(reason))
+        self._held = True
+        if self._patience.lasting:
+            self.denied |= {topic}
+
+    def _let_go(self) -> bool:
+        """Once every event has its answer and the wait is over, what is still there is to be sent again, in order."""
+        unanswered = any(sent.seq is not None for sent in self._sent.values())
+        if unanswered or not self._patience.due(time.monotonic()):
+            return False
+        self._held = False
+        self._outbox.release()
+        return True
 
     def _send_telemetry(self, client: paho.Client) -> None:
         while self._telemetry and len(self._written) < TELEMETRY:

@@ -153,7 +153,6 @@ class Work:
         self._config = config
         self._stop = stop
         self._observe = observe
-        self._stamps = {name: stamp(config.state_dir, name) for name in config.machines}
         self._thread = threading.Thread(target=self._run, name="inference")
         self._next_health_s = self._next_reload_s = time.monotonic()
         self.failure: BaseException | None = None
@@ -221,16 +220,17 @@ class Work:
     def _reload(self) -> None:
         """Take what `monitor train`, `calibrate` or `models activate` put in service since the last look."""
         changed = False
-        for machine in self._config.machines:
-            now = stamp(self._config.state_dir, machine)
-            if now == self._stamps[machine]:
+        for machine, before in self._plant.inference.watched.items():
+            if stamp(self._config.state_dir, machine) == before.seen:
                 continue
-            self._stamps[machine] = now
             watched = watch(self._config, machine)
+            if watched.model is None and self._plant.inference.watched[machine].model is not None:
+                _log.warning(f"the model in service stays: {watched.problem}", machine=machine)
+                continue
             for doubt in filter(None, (watched.problem, watched.warning)):
                 _log.warning(doubt, machine=machine)
             self._plant.inference.replace(watched)
-            _log.info("model or calibration replaced", machine=machine, model=now[0])
+            _log.info("model or calibration replaced", machine=machine, model=watched.seen[0])
             changed = True
         if changed:
             self._plant.publisher.send(self._plant.reporter.info(self._plant.inference.watched.values(), time.time()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from monitor.config import Config
@@ -32,6 +32,8 @@ class Watched:
     """Why it has no model or no calibration; one line."""
     warning: str | None = None
     """Why the calibration in force does not promise what it says here; one line."""
+    seen: tuple[str, int] = ("", 0)
+    """Its `stamp` just before it was read: another one since means that there is something newer."""
 
     @property
     def calibration(self) -> Calibration | None:
@@ -46,6 +48,11 @@ def watch_all(config: Config) -> Mapping[str, Watched]:
 
 def watch(config: Config, machine: str) -> Watched:
     """One configured machine, from what is on disk now."""
+    seen = stamp(config.state_dir, machine)  # first: what is put in service while this reads is then found afterwards
+    return replace(_read(config, machine), seen=seen)
+
+
+def _read(config: Config, machine: str) -> Watched:
     settings = config.machine(machine)
     policy = DetectorPolicy(
         alarm=settings.alarm_policy(),
@@ -60,7 +67,7 @@ def watch(config: Config, machine: str) -> Watched:
     except ArtifactError as error:
         return Watched(machine, source, blind, problem=str(error))
     try:
-        calibration = read_calibration(config.state_dir, machine)
+        calibration = read_calibration(config.state_dir, machine, model.version)
     except ArtifactError as error:
         return Watched(machine, source, blind, model, str(error))
     if calibration is None:
@@ -102,17 +109,17 @@ def _allowed(budget: Budget) -> str:
     return f"{budget.at_most:g} per {budget.per}"
 
 
-def read_calibration(state_dir: Path, machine: str) -> Calibration | None:
-    """The calibration of the model in service; None when it has none.
+def read_calibration(state_dir: Path, machine: str, version: str) -> Calibration | None:
+    """The calibration of one version of the model; None when it has none.
 
     Raises:
         ArtifactError: it is damaged, or written by another version of this program.
     """
-    stored = load_calibration(state_dir, machine)
+    stored = load_calibration(state_dir, machine, version)
     try:
         return None if stored is None else Calibration.from_dict(stored)
     except ValueError as error:
-        path = state_dir / "models" / machine / CURRENT / CALIBRATION_FILE
+        path = state_dir / "models" / machine / version / CALIBRATION_FILE
         raise ArtifactError(f"{path}: {error}") from error
 
 

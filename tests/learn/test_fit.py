@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +14,14 @@ from monitor.detect.budget import Budget
 from monitor.detect.calibration import calibrate
 from monitor.detect.pipeline import MachineDetector
 from monitor.errors import RecordingError, TrainingError
+from monitor.learn import fitting
+from monitor.learn.dataset import Recording
 from monitor.learn.fit import Job, fit_machine
 from monitor.learn.progress import Progress
 from monitor.learn.report import TrainReport, train_lines
 from monitor.learn.scoring import SoundModel, load_model
+from monitor.learn.session import file_stem
+from monitor.learn.spectra import Spectra
 from monitor.memcae import artifact
 from monitor.memcae.preset import DEFAULT, PAPER
 from monitor.memcae.score import Score
@@ -115,6 +121,47 @@ def test_one_long_recording_is_cut_into_parts_and_the_report_says_so(tmp_path: P
     report = fit_machine(job(), [path], state_dir=tmp_path / "state", created_s=NOW_S)
     assert len(report.scores) >= 8
     assert any("cut into" in warning for warning in report.warnings)
+
+
+def test_recordings_of_one_session_only_are_told_and_those_of_two_are_not(tmp_path: Path) -> None:
+    def warned(starts_s: list[float]) -> bool:
+        files = record(tmp_path / f"{starts_s[-1]}", len(starts_s))
+        named = [path.rename(path.with_stem(file_stem("fan-1", at))) for path, at in zip(files, starts_s, strict=True)]
+        report = fit_machine(job(), named, state_dir=tmp_path / "state", created_s=NOW_S)
+        return any("all 4 recordings are of one session" in warning for warning in report.warnings)
+
+    assert warned([NOW_S, NOW_S + 6, NOW_S + 12, NOW_S + 18])
+    assert not warned([NOW_S, NOW_S + 6, NOW_S + 86_400, NOW_S + 86_406])
+
+
+def test_of_more_sound_than_fits_in_memory_the_network_learns_a_share_and_the_report_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minutes = record(tmp_path / "normal", 6, seconds=60.0)
+    monkeypatch.setattr(fitting, "MOST_HEARD_S", 180.0)
+    told = [0.0]
+    monkeypatch.setattr(fitting, "Spectra", _counting(told))
+    report = fit_machine(job(), minutes, state_dir=tmp_path / "state", created_s=NOW_S)
+    assert told == [180.0]
+    assert any("learnt from 0.1 of 0.1 hours" in warning for warning in report.warnings)
+    assert [len(scores) for scores in report.scores] == [59] * 6, "the threshold stands on all of it"
+
+
+def _counting(told: list[float]) -> Callable[..., Spectra]:
+    def make(recordings: Sequence[Recording], *rest: Any) -> Spectra:
+        told[0] = sum(each.seconds for each in recordings)
+        return Spectra(recordings, *rest)
+
+    return make
+
+
+def test_a_model_of_many_recordings_is_no_larger_than_its_bound(
+    tmp_path: Path, normal: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "MOST_OF_MANY", 8)
+    report = fit_machine(job(), normal, state_dir=tmp_path, created_s=NOW_S)
+    assert len(report.scores) == 10
+    assert len(artifact.load_model(tmp_path, "fan-1").knowledge.views["recall"]["slots"]) == 8
 
 
 def test_a_recording_unlike_all_others_moves_the_threshold_only_in_part(tmp_path: Path, normal: list[Path]) -> None:

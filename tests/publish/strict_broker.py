@@ -19,6 +19,8 @@ class StrictBroker:
     receive_maximum: int
     hang_up_after: list[int] = field(default_factory=list)
     """Connection by connection: so many publishes are taken without an answer, then it hangs up; then it behaves."""
+    refuse: dict[int, list[int]] = field(default_factory=dict)
+    """By an event's number: the reason codes that refuse it, one after the other; then it is taken."""
     most: int = 0
     """Most publishes that were unacknowledged on one connection."""
     connections: int = 0
@@ -52,7 +54,7 @@ class StrictBroker:
     def _connection(self, client: socket.socket) -> None:
         patience = self.hang_up_after[self.connections] if self.connections < len(self.hang_up_after) else None
         self.connections += 1
-        waiting: list[int] = []
+        waiting: list[bytes] = []
         data = b""
         while not self.ended:
             try:
@@ -60,8 +62,8 @@ class StrictBroker:
             except TimeoutError:
                 if patience is not None and waiting:
                     return
-                for mid in waiting:
-                    client.sendall(struct.pack("!BBH", 0x40, 2, mid))
+                for answer in waiting:
+                    client.sendall(answer)
                 waiting.clear()
                 continue
             except OSError:
@@ -74,7 +76,7 @@ class StrictBroker:
             if not received or (patience is not None and len(waiting) >= patience):
                 return
 
-    def _answer(self, client: socket.socket, kind: int, flags: int, body: bytes, waiting: list[int]) -> None:
+    def _answer(self, client: socket.socket, kind: int, flags: int, body: bytes, waiting: list[bytes]) -> None:
         if kind == _CONNECT:
             client.sendall(struct.pack("!BBBBBBH", 0x20, 6, 0, 0, 3, 0x21, self.receive_maximum))
         elif kind == _PINGREQ:
@@ -82,13 +84,15 @@ class StrictBroker:
         elif kind == _PUBLISH and flags & 0x06:
             waiting.append(self._take(body))
 
-    def _take(self, body: bytes) -> int:
-        """Note an event's number; returns the packet's identifier."""
+    def _take(self, body: bytes) -> bytes:
+        """Note an event's number; returns the answer to the packet."""
         length = int.from_bytes(body[:2], "big")
         topic, rest = body[2 : 2 + length], body[2 + length :]
         if topic.endswith(b"/event"):
             self.events.append(json.loads(rest[3:])["seq"])  # two bytes of identifier, no properties
-        return int.from_bytes(rest[:2], "big")
+            if codes := self.refuse.get(self.events[-1]):
+                return struct.pack("!BB2sB", 0x40, 3, rest[:2], codes.pop(0))
+        return struct.pack("!BB2s", 0x40, 2, rest[:2])
 
 
 def _split(data: bytes) -> tuple[int, int, bytes, bytes] | None:

@@ -12,10 +12,12 @@ import pytest
 
 from monitor.publish.messages import OutboxHealth
 from monitor.publish.outbox import Outbox
+from monitor.publish.patience import Patience
 from monitor.publish.troubles import troubles
 from tests.broker import Broker, Listener, needs_mosquitto, wait_until
 from tests.publish.conftest import TOPICS, MakePublisher
 from tests.publish.samples import SAMPLES, alarm, event
+from tests.publish.strict_broker import StrictBroker
 
 pytestmark = needs_mosquitto
 
@@ -98,6 +100,44 @@ def test_news_of_a_refusal_that_is_refused_itself_is_told_once_events_are_taken_
             outbox.acknowledge(row.seq)
     assert [each["event"] for each in told] == ["raised", "refused"]
     assert told[1]["refusal"]["count"] == 3
+
+
+@pytest.mark.parametrize("code", [0x80, 0x83, 0x97])
+def test_an_event_that_is_refused_for_now_is_sent_again_and_not_buried(
+    outbox: Outbox, publish_to: MakePublisher, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    monkeypatch.setattr("monitor.publish.patience.FIRST_S", 0.01)
+    with StrictBroker(receive_maximum=3, refuse={1: [code] * 3, 2: [code]}) as broker:
+        outbox.append([event(number) for number in range(1, 6)])
+        publish_to(broker.port)
+        wait_until(lambda: outbox.depth == 0, what="an empty outbox")
+    assert [broker.events.count(seq) for seq in range(1, 6)] == [4, 2, 1, 1, 1]
+    assert outbox.dead() == []
+    assert outbox.health().refused == 0
+
+
+def test_an_event_that_is_refused_for_now_again_and_again_is_buried_and_the_rest_goes_on(
+    outbox: Outbox, publish_to: MakePublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.publish.patience.FIRST_S", 0.0)
+    monkeypatch.setattr("monitor.publish.patience.TRIES", 3)
+    with StrictBroker(receive_maximum=3, refuse={1: [0x80] * 99}) as broker:
+        outbox.append([event(1), event(2)])
+        publish_to(broker.port)
+        wait_until(lambda: len(outbox.dead()) == 1 and outbox.depth == 0, what="a dead letter")
+    assert broker.events.count(1) == 3
+    assert [(row.seq, row.reason_code) for row in outbox.dead()] == [(1, 0x80)]
+
+
+def test_the_waits_between_tries_double_up_to_a_minute_and_end() -> None:
+    patience, now_s, waits = Patience(), 0.0, []
+    while patience.refused(7, now_s):
+        begun_s = now_s
+        assert patience.lasting is (now_s > 60)
+        while not patience.due(now_s):
+            now_s += 1.0
+        waits.append(now_s - begun_s)
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60]
 
 
 def test_what_the_broker_refuses_is_a_trouble_until_it_takes_it(

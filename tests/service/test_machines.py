@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,12 @@ import pytest
 import structlog.testing
 
 from monitor.config import load_config
-from monitor.service.daemon import refuse_blindness
+from monitor.memcae import artifact
+from monitor.memcae.model import MachineModel
+from monitor.service import machines
+from monitor.service.daemon import Work, open_plant, refuse_blindness
 from monitor.service.machines import Watched, watch
+from tests.broker import wait_until
 from tests.service.conftest import HOP_S, WINDOW_S
 from tests.service.plant import write_config
 
@@ -63,6 +69,51 @@ def test_all_that_differs_is_told_at_once_with_the_remedy(trained: Path, tmp_pat
     other_window = watched(trained, tmp_path, window_s=8.0).warning
     assert other_window is not None
     assert "`monitor train fan-1" in other_window, "a model has one length of window"
+
+
+def _another(state_dir: Path) -> str:
+    """Put the same model in service under another version, with a calibration of its own; gives the version."""
+    model = artifact.load_model(state_dir, "fan-1")
+    stored = artifact.load_calibration(state_dir, "fan-1")
+    assert stored is not None
+    model.version = "another"
+    of_another = stored | {"model_version": model.version}
+    return artifact.save_version(
+        state_dir, "fan-1", model, created_s=0.0, code_version="", training={}, calibration=of_another
+    )
+
+
+def test_a_model_is_never_judged_by_the_thresholds_of_one_that_is_put_in_service_meanwhile(
+    state_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load_and_train(folder: Path, machine: str) -> MachineModel:
+        model = artifact.load_model(folder, machine)
+        _another(folder)
+        return model
+
+    monkeypatch.setattr(machines, "load_model", load_and_train)
+    one = watched(state_dir, tmp_path)
+    assert one.model is not None
+    assert one.calibration is not None
+    assert one.calibration.model_version == one.model.version != "another"
+    assert one.seen != machines.stamp(state_dir, "fan-1"), "the newer one is found at the next look"
+
+
+def test_a_model_that_is_put_in_service_while_the_daemon_starts_is_taken(state_dir: Path, tmp_path: Path) -> None:
+    path = write_config(tmp_path / "monitor.yaml", state_dir, 1, {"fan-1": {"source": {"simulated": "fan"}}})
+    config = load_config(path)
+    old = machines.watch_all(config)
+    _another(state_dir)
+    with contextlib.ExitStack() as stack:
+        plant = open_plant(config, old, [], stack)
+        work = Work(plant, config, threading.Event())
+        stack.callback(work.close)
+        work.start()
+        wait_until(lambda: _version(plant.inference.watched["fan-1"]) == "another", 30, "the newer model")
+
+
+def _version(one: Watched) -> str | None:
+    return None if one.model is None else one.model.version
 
 
 def test_the_daemon_logs_it_as_it_starts(trained: Path, tmp_path: Path) -> None:
