@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,11 @@ REAL_TIME = tuple(ROOT / "tests" / name for name in ("audio", "cli", "drill", "p
 # As `monitor` itself does, and before anything loads torch: threads that spin while they wait make a training many
 # times slower as soon as anything else runs on the machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# A script that runs the tests in the background has them ignore Ctrl-C, and whatever they start: it could never be
+# sent to a program that is tested. With a handler of its own here, what is started begins with the system's.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

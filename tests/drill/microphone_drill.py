@@ -11,7 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.drill.microphone_drills import DRILLS, FULL, SHORT
+from tests.drill.microphone_drills import DRILLS
+from tests.drill.microphone_scale import FULL, SHORT
 
 
 def main(arguments: list[str]) -> int:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.drill.microphone_drills import DRILLS, Drill, alarmed
+from tests.drill.microphone_drills import DRILLS, Drill, alarmed, bad_sound
 from tests.virtual_microphone import missing_programs
 
-SHORT = [drill for drill in DRILLS if drill is not alarmed]
-"""That one needs a trained machine: tests/service/test_unplugged.py has one."""
+SHORT = [drill for drill in DRILLS if drill not in {alarmed, bad_sound}]
+"""Those need a trained machine: tests/service/test_unplugged.py and test_bad_sound.py have one."""
 LIMIT_S = 240
 """Alone they take 20 s."""
 
