@@ -38,7 +38,7 @@ class DeliveryEvent(StrEnum):
     REFUSED = "refused"
     """The broker refused publishes."""
     OUTAGE = "outage"
-    """The broker was away for a while, and is back."""
+    """The broker was away for a while, or this node, and is back."""
     STATE_NOT_SAVED = "state_not_saved"
     """The disk is full or failing: events are in memory only."""
     STATE_SAVED = "state_saved"
@@ -155,13 +155,13 @@ class Health(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Availability(Payload):
-    """Whether a machine can be heard: a dead microphone is offline, which is not the same as silence."""
+    """Whether a machine can be heard and judged: a dead microphone is offline, which is not the same as silence."""
 
     name: ClassVar[str] = "availability"
 
     machine: Annotated[str, "Name of the machine."]
-    state: Annotated[Presence, "Whether its sound comes in."]
-    reason: Annotated[str | None, "Why it does not."] = None
+    state: Annotated[Presence, "Whether its sound comes in, and a model is there to judge it."]
+    reason: Annotated[str | None, "Why not."] = None
 
     def topic(self, topics: Topics) -> str:
         """The topic of this payload under ``topics``."""

@@ -27,7 +27,7 @@ class Microphones:
         watched: the machines as they are now.
         memory: their states.
         desk: takes what happens to the alarms.
-        tell: publishes a machine's availability: why it cannot be heard, None that it can.
+        tell: publishes a machine's availability: why it cannot be heard or judged, None that it can.
     """
 
     def __init__(
@@ -105,7 +105,8 @@ class Microphones:
         elif state.alarm.active:
             reason = "; ".join(found.detail for found in state.findings or state.alarm.findings)
         elif heard.opened or heard.seconds:
-            reason = None
+            watched = self._watched[machine]
+            reason = watched.problem if watched.model is None else None  # heard, but by nobody who could judge it
         if machine in self._deaf and reason == self._deaf[machine]:
             return
         if machine not in self._deaf and reason is None and not heard.opened:

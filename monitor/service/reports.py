@@ -83,7 +83,7 @@ class Reporter:
         )
 
     def availability(self, machine: str, reason: str | None, now_s: float) -> Availability:
-        """Whether a machine can be heard; ``reason`` says why not, None that it can."""
+        """Whether a machine can be heard and judged; ``reason`` says why not, None that it can."""
         state = Presence.ONLINE if reason is None else Presence.OFFLINE
         return Availability(
             id=new_ulid(now_s),

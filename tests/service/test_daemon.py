@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from monitor.memcae.artifact import MODEL_FILE, activate
 from tests.broker import Broker, Listener, listening, needs_mosquitto, wait_until
 from tests.service.conftest import HOP_S, WINDOW_S
 from tests.service.plant import Daemon, write_config
@@ -176,6 +178,33 @@ def test_a_newer_model_is_taken_into_service_without_a_restart(
         listener.wait_for(lambda seen: len(seen.on(f"{BASE}/info")) == 2, "info again", 60)
         assert daemon.terminate() == 0
     assert any("replaced" in record["event"] for record in daemon.records)
+
+
+def test_a_damaged_newer_model_leaves_the_old_one_in_service_and_a_machine_without_any_is_offline(
+    tmp_path: Path, state_dir: Path, broker: Broker, sounds: Sounds
+) -> None:
+    source = {"source": {"recording": str(sounds(1, 60)[0]), "speed": SPEED, "loop": True}}
+    machines = {"fan-1": source, "fan-2": source}
+    config = write_config(
+        tmp_path / "monitor.yaml", state_dir, broker.port, machines, window_s=WINDOW_S, hop_s=HOP_S, health_s=5
+    )
+    score, presence = f"{BASE}/machine/fan-1/score", f"{BASE}/machine/fan-{{}}/availability"
+    with listening(broker) as listener, Daemon(config) as daemon:
+        listener.wait_for(lambda seen: seen.on(score), "its work", 60)
+        listener.wait_for(lambda seen: last(seen, presence.format(1)).get("state") == "online", "fan-1 heard")
+        listener.wait_for(lambda seen: "has no model yet" in last(seen, presence.format(2)).get("reason", ""), "why")
+        assert last(listener, presence.format(2))["state"] == "offline"
+        damaged = state_dir / "models" / "fan-1" / "20990101T000000Z-damaged"
+        shutil.copytree(damaged.parent / "current", damaged)
+        (damaged / MODEL_FILE).write_bytes((damaged / MODEL_FILE).read_bytes()[:1000])
+        activate(state_dir, "fan-1", damaged.name)
+        wait_until(lambda: "the model in service stays" in daemon.log, 60, "the warning")
+        before = len(listener.on(score))
+        listener.wait_for(lambda seen: len(seen.on(score)) > before + 5, "its work going on", 60)
+        assert last(listener, score)["score"] is not None
+        assert last(listener, score)["model"] != damaged.name
+        assert daemon.terminate() == 0
+    assert not any("replaced" in record["event"] for record in daemon.records)
 
 
 @pytest.mark.parametrize("machines", ["other", "fan-1"])

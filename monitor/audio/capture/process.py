@@ -39,8 +39,8 @@ REAP_S = 0.5
 LIST_S = 20.0
 """Longest wait for the list of devices: PortAudio opens each."""
 
-_unreaped: list[subprocess.Popen[bytes]] = []
-"""Killed processes that were not gone in time."""
+_unreaped: list[tuple[str, subprocess.Popen[bytes]]] = []
+"""Killed processes that were not gone in time, each with its device's selector."""
 
 
 class CaptureProcess:
@@ -57,8 +57,11 @@ class CaptureProcess:
     def __init__(
         self, selector: str, channels: int, rate_hz: int | None, now_s: float, program: Sequence[str] = CHILD
     ) -> None:
-        _reap()
         self._name = f"microphone {selector}"
+        _reap()
+        if selector in (held for held, _ in _unreaped):  # another would hang as well, and they would pile up
+            raise DeviceError(f"{self._name}: an earlier capture process still hangs in the driver")
+        self._selector = selector
         self._began_s = now_s
         self._doubted: tuple[int, float] | None = None
         self.reader = Reader()
@@ -115,7 +118,7 @@ class CaptureProcess:
         try:
             self._process.wait(REAP_S)
         except subprocess.TimeoutExpired:
-            _unreaped.append(self._process)
+            _unreaped.append((self._selector, self._process))
         self.reader.close()
 
     def _watch(self, now_s: float) -> None:
@@ -191,4 +194,4 @@ def _ending(code: int) -> str:
 
 
 def _reap() -> None:
-    _unreaped[:] = [process for process in _unreaped if process.poll() is None]
+    _unreaped[:] = [(selector, process) for selector, process in _unreaped if process.poll() is None]

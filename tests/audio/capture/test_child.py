@@ -104,3 +104,21 @@ def test_where_portaudio_is_missing_the_process_says_what_to_install() -> None:
         "from monitor.audio.capture.child import main; main(sys.argv[1])"
     )
     assert "apt install libportaudio2" in said(CaptureProcess("mic1", 1, None, time.monotonic(), ("-c", missing)))
+
+
+def test_while_a_killed_process_hangs_in_the_driver_no_other_is_begun_for_its_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sleeps = ("-c", "import time; time.sleep(600)")
+    hanging = CaptureProcess("mic1", 1, None, time.monotonic(), sleeps)
+    with monkeypatch.context() as kernel:  # nothing but a broken driver makes a process outlive SIGKILL
+        kernel.setattr(subprocess.Popen, "kill", lambda _process: None)
+        hanging.close()
+
+    with pytest.raises(DeviceError, match="microphone mic1: an earlier capture process still hangs in the driver"):
+        CaptureProcess("mic1", 1, None, time.monotonic(), sleeps)
+    CaptureProcess("mic2", 1, None, time.monotonic(), sleeps).close()
+
+    os.kill(hanging.pid, 9)
+    os.waitid(os.P_PID, hanging.pid, os.WEXITED | os.WNOWAIT)
+    CaptureProcess("mic1", 1, None, time.monotonic(), sleeps).close()
