@@ -42,7 +42,7 @@ def replay(
         str, typer.Option(help="How many times faster than real time, or max for as fast as possible.")
     ] = "max",
 ) -> None:
-    """Send recordings through the whole live path, to the broker, as if they were heard now."""
+    """Send recordings through the whole live path, to the broker, as if heard now, as node NODE-replay."""
     loaded = configuration(config)
     from monitor import logs
 

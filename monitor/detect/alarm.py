@@ -47,6 +47,8 @@ class AlarmEvent(StrEnum):
     UNSUPPRESSED = "unsuppressed"
     OUT_OF_SERVICE = "out_of_service"
     IN_SERVICE = "in_service"
+    REMOVED = "removed"
+    """Its machine is watched no more; there is no such alarm any longer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from monitor.detect.alarm import AlarmEvent
@@ -35,7 +35,8 @@ class GroupPolicy:
     common_least: int = 3
     """Machines that it takes at least: two that alarm together may well be chance."""
     common_s: float = 60.0
-    """Seconds within which they alarm: one cause is heard everywhere within a few windows."""
+    """Seconds within which they alarm: one cause is heard everywhere within a few windows. Whoever alarms longer after
+    the others has a cause of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def step(
     raises = tuple(each for each in state.raises if abs(now_s - each[0]) <= longest_s)
     state = replace(state, raises=raises if raised is None else (*raises, (now_s, raised)))
     state, flood = _flood(policy, state, active, now_s)
-    state, common = _common(policy, state, active, machines, now_s)
+    state, common = _common(policy, state, raised, active, machines, now_s)
     return state, flood + common
 
 
@@ -128,22 +129,34 @@ def _flood(
 ) -> tuple[GroupState, tuple[GroupChange, ...]]:
     count = sum(abs(now_s - at_s) <= policy.flood_s for at_s, _ in state.raises)
     if state.flood.active:
-        return _lasts(state, SuppressedBy.FLOOD, active, now_s, over=count < policy.flood_over_below)
+        members = {*state.members.get(SuppressedBy.FLOOD, ()), *active}
+        return _lasts(state, SuppressedBy.FLOOD, members, now_s, over=count < policy.flood_over_below)
     if count <= policy.flood_above:
         return state, ()
     return _begun(state, SuppressedBy.FLOOD, tuple(sorted(active)), now_s)
 
 
 def _common(
-    policy: GroupPolicy, state: GroupState, active: frozenset[str], machines: int, now_s: float
+    policy: GroupPolicy, state: GroupState, raised: str | None, active: frozenset[str], machines: int, now_s: float
 ) -> tuple[GroupState, tuple[GroupChange, ...]]:
     if state.common.active:
-        standing = active & frozenset(state.members.get(SuppressedBy.COMMON_CAUSE, ()))
-        return _lasts(state, SuppressedBy.COMMON_CAUSE, active, now_s, over=not standing)
+        members = _of_the_same_cause(policy, state, raised, now_s)
+        over = 2 * len(active & members) < len(members)  # what is left of them is no common cause, and is told of
+        return _lasts(state, SuppressedBy.COMMON_CAUSE, members, now_s, over=over)
     lately = {name for at_s, name in state.raises if abs(now_s - at_s) <= policy.common_s} & active
     if len(lately) < max(policy.common_least, math.ceil(machines * policy.common_share)):
         return state, ()
     return _begun(state, SuppressedBy.COMMON_CAUSE, tuple(sorted(lately)), now_s)
+
+
+def _of_the_same_cause(policy: GroupPolicy, state: GroupState, raised: str | None, now_s: float) -> set[str]:
+    """The members, with or without the machine that was raised now: with it when another one was just before."""
+    members = set(state.members.get(SuppressedBy.COMMON_CAUSE, ()))
+    if raised is None:
+        return members
+    others = members - {raised}
+    near = any(name in others and abs(now_s - at_s) <= policy.common_s for at_s, name in state.raises)
+    return members | {raised} if near else others
 
 
 def _begun(
@@ -156,10 +169,10 @@ def _begun(
 
 
 def _lasts(
-    state: GroupState, by: SuppressedBy, active: frozenset[str], now_s: float, *, over: bool
+    state: GroupState, by: SuppressedBy, machines: Iterable[str], now_s: float, *, over: bool
 ) -> tuple[GroupState, tuple[GroupChange, ...]]:
     """Whoever joins is one more of the group; at the end nobody is."""
-    members = tuple(sorted({*state.members.get(by, ()), *active}))
+    members = tuple(sorted(machines))
     if not over:
         return replace(state, members={**state.members, by: members}), ()
     before = state.flood if by is SuppressedBy.FLOOD else state.common

@@ -29,6 +29,8 @@ from monitor.publish.topics import Topics
 _log = structlog.get_logger(__name__)
 
 _REFUSED: Final = 0x80  # MQTT 5: reason codes from here on are failures
+ANSWER_EXPIRY_S: Final = 60
+"""MQTT 5: a broker keeps an answer for nobody longer; whoever asked has lost patience."""
 WAITING: Final = 64
 """Commands that may wait: a person gives one in seconds, a script may acknowledge a whole plant at once."""
 ANSWERS: Final = 256
@@ -57,14 +59,18 @@ class Answer:
 
     message: Message
     correlation: bytes | None
+    mqtt5: bool
+    """Whether the connection can say more than 3.1.1's."""
 
     @property
     def properties(self) -> Properties | None:
-        """For the publish; None where there is nothing to say."""
-        if self.correlation is None:
+        """For the publish; None where nothing can be said."""
+        if not self.mqtt5:
             return None
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        properties.CorrelationData = self.correlation
+        properties.MessageExpiryInterval = ANSWER_EXPIRY_S
+        if self.correlation is not None:
+            properties.CorrelationData = self.correlation
         return properties
 
 
@@ -75,6 +81,7 @@ class Inbox:
         self._topics = topics
         self._answers = answers
         self._clock = clock
+        self._mqtt5 = False
         self._queue: queue.Queue[Incoming] = queue.Queue(WAITING)
 
     def take(self) -> list[Incoming]:
@@ -84,12 +91,13 @@ class Inbox:
     def answer(self, incoming: Incoming, response: Response) -> None:
         """Have the answer sent; the caller wakes the connection."""
         message = Message(incoming.answer_on, encode(response), Response.qos, Response.retain)
-        self._answers.append(Answer(message, incoming.correlation))
+        self._answers.append(Answer(message, incoming.correlation, self._mqtt5))
 
     # From here on: the network thread.
 
     def subscribe(self, client: paho.Client, *, mqtt5: bool) -> None:
         """Ask the broker for commands; to be called at each connect."""
+        self._mqtt5 = mqtt5
         if mqtt5:
             # Retained as published: a command that is to be kept at the broker must be known from one that is not.
             client.subscribe(self._topics.commands, options=SubscribeOptions(1, noLocal=True, retainAsPublished=True))

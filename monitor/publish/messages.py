@@ -38,7 +38,7 @@ class DeliveryEvent(StrEnum):
     REFUSED = "refused"
     """The broker refused publishes."""
     OUTAGE = "outage"
-    """The broker was away for a while, and is back."""
+    """The broker was away for a while, or this node, and is back."""
     STATE_NOT_SAVED = "state_not_saved"
     """The disk is full or failing: events are in memory only."""
     STATE_SAVED = "state_saved"

@@ -200,11 +200,6 @@ class Publisher:
         """Delete what is retained under the topic."""
         self.retain(Message(topic, b"", 1, retain=True))
 
-    def forget(self, machine: str, kind: str) -> None:
-        """Delete the document of an alarm that no longer exists, here and at the broker."""
-        self._outbox.forget(machine, kind)
-        self.clear(self._topics.alarm(machine, kind))
-
     def telemetry(self, message: Message) -> None:
         """Send at most once; dropped while not connected, and the oldest when the broker is slow."""
         if self.connected:

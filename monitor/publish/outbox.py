@@ -80,6 +80,7 @@ class Outbox:
         alarms: Sequence[Alarm] = (),
         states: Mapping[str, Any] | None = None,
         audit: Sequence[Audited] = (),
+        gone: Sequence[tuple[str, str]] = (),
     ) -> tuple[tuple[Event, ...], tuple[Alarm, ...]]:
         """Number the events and write them, the alarms' documents, states and audit trail in one transaction.
 
@@ -90,6 +91,7 @@ class Outbox:
             alarms: whole present states; the latest per machine and kind is kept.
             states: anything that `json` can write, by key; the latest per key is kept.
             audit: what people commanded.
+            gone: machine and kind of alarms that exist no more; their documents are deleted.
 
         Returns:
             The events and the alarms with their numbers.
@@ -104,6 +106,8 @@ class Outbox:
             documents = tuple(replace(each, seq=numbers.get((each.machine, each.kind), each.seq)) for each in alarms)
             for document in documents:
                 self._journal.keep_document(document.machine or "", document.kind, encode(document))
+            for machine, kind in gone:
+                self._journal.keep_document(machine, kind, None)
             self._journal.keep_states(texts)
             self._journal.note(audit)
             self._overflow.make_room(self._sent_through)
@@ -174,12 +178,6 @@ class Outbox:
             if self._journal.failing and abs(now - self._tried_s) >= _TRY_EVERY_S:
                 self._tried_s = now
                 self._journal.save()
-
-    def forget(self, machine: str, kind: str) -> None:
-        """Delete the document of an alarm that no longer exists."""
-        with self._guard:
-            self._journal.keep_document(machine, kind, None)
-            self._journal.save()
 
     def documents(self) -> dict[tuple[str, str], bytes]:
         """The latest document of every alarm, by machine and kind."""

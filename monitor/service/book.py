@@ -83,9 +83,11 @@ class AlarmBook:
             (NODE, AlarmKind.COMMON_CAUSE): self._group.common,
         }
         self._lives = {
-            key: matching(_restored(Life.from_dict, kept, _life_state(key)), condition)
+            key: matching(_restored(Life.from_dict, kept, life_key(key)), condition)
             for key, condition in self._conditions.items()
         }
+        names = {name_of(key) for key in self._lives}  # of machines that have gone, nobody acknowledges anything
+        self.kpi = replace(self.kpi, open={name: at_s for name, at_s in self.kpi.open.items() if name in names})
         self._machines = len({machine for machine, _ in conditions})
         self._sound_s = 0.0
         self._dirty: set[str] = set()
@@ -112,7 +114,7 @@ class AlarmBook:
         if not self._dirty:
             return {}
         states: dict[str, Any] = {
-            _life_state(key): life.to_dict() for key, life in self._lives.items() if _life_state(key) in self._dirty
+            life_key(key): life.to_dict() for key, life in self._lives.items() if life_key(key) in self._dirty
         }
         states |= {_GROUP_STATE: self._group.to_dict(), _KPI_STATE: self.kpi.to_dict()}
         states[_DELIVERY_STATE] = self._delivery.to_dict()
@@ -159,7 +161,8 @@ class AlarmBook:
 
     def tick(self, sound_s: float, now_s: float) -> list[News]:
         """Time has passed: shelves end, acknowledged alarms call again, floods are over."""
-        news = self._regroup(None, sound_s, now_s)
+        # After a start no window has told the time yet, and an hour zero would end what stands.
+        news = self._regroup(None, sound_s, now_s) if sound_s or self._sound_s else []
         for key in [key for key, life in self._lives.items() if life.timed]:
             news += self._step(key, Tick(), now_s)
         return news
@@ -169,7 +172,7 @@ class AlarmBook:
         life, changes = lifecycle.step(policy, self._lives[key], given, now_s)
         if life != self._lives[key]:
             self._lives[key] = life
-            self._dirty.add(_life_state(key))
+            self._dirty.add(life_key(key))
         for change in changes:
             self._count(key, change, now_s)
         machines = self._group.members.get(_BY_KIND[key[1]], ()) if key[1] in _BY_KIND else ()
@@ -215,7 +218,8 @@ def name_of(key: Key) -> str:
     return f"{key[0]}/{key[1]}" if key[0] else str(key[1])
 
 
-def _life_state(key: Key) -> str:
+def life_key(key: Key) -> str:
+    """Where an alarm's life is kept."""
     return f"alarm/{key[0]}/{key[1]}"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from monitor.config import Config
 from monitor.publish.connection import MqttSettings, TlsSettings
-from monitor.publish.homeassistant import discovery
+from monitor.publish.homeassistant import config_topic, discovery
 from monitor.publish.messages import Message
 from monitor.publish.outbox import Outbox
 from monitor.publish.sparkplug.face import SparkplugFace, SparkplugSettings
@@ -35,6 +37,14 @@ def home_assistant(config: Config, version: str) -> list[Message]:
         return []
     topics = Topics(config.mqtt.prefix, config.node)
     return discovery(config.mqtt.home_assistant, topics, list(config.machines), version)
+
+
+def not_at_home(config: Config, machines: Sequence[str]) -> list[str]:
+    """The topics that announced ``machines`` to Home Assistant; nothing unless it is configured."""
+    if config.mqtt.home_assistant is None:
+        return []
+    topics = Topics(config.mqtt.prefix, config.node)
+    return [config_topic(config.mqtt.home_assistant, topics, machine) for machine in machines]
 
 
 def sparkplug(config: Config, outbox: Outbox) -> SparkplugFace | None:

@@ -21,13 +21,15 @@ from monitor.publish.evidence import EvidenceStore
 from monitor.publish.mqtt import Publisher
 from monitor.publish.outbox import Outbox
 from monitor.publish.topics import Topics
-from monitor.service.broker import home_assistant, mqtt_settings, sparkplug
+from monitor.service.broker import home_assistant, mqtt_settings, not_at_home, sparkplug
 from monitor.service.ears import Ear
 from monitor.service.inference import Inference, Judged
+from monitor.service.lifetime import unexpected_end
 from monitor.service.machines import Watched, stamp, watch, watch_all
 from monitor.service.memory import Memory
 from monitor.service.notify import Notifier
 from monitor.service.reports import Reporter
+from monitor.service.retired import retire, topics_of
 from monitor.service.sources import build_ears
 
 _log = structlog.get_logger(__name__)
@@ -110,8 +112,13 @@ def open_plant(
     outbox = Outbox(config.state_dir / database, config.node)
     outbox.open()
     stack.callback(outbox.close)
+    if not fresh and (told := unexpected_end(outbox.states())) is not None:
+        outbox.note_outage(told)
+    gone = retire(outbox, watched, reporter, time.time())
     topics = Topics(config.mqtt.prefix, config.node)
     publisher = Publisher(mqtt_settings(config), topics, outbox, face=sparkplug(config, outbox))
+    for topic in (*(each for machine in gone for each in topics_of(machine, topics)), *not_at_home(config, gone)):
+        publisher.clear(topic)
     publisher.start()
     stack.callback(publisher.stop, STOP_S / 2)
     kept = config.evidence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -25,15 +24,13 @@ from monitor.publish.commands import (
 from monitor.publish.inbox import Incoming
 from monitor.publish.messages import Alarm, Event, Payload
 from monitor.publish.rows import Audited
+from monitor.service.answered import Answered
 from monitor.service.book import AlarmBook, Key, News, name_of
 from monitor.service.machines import Watched
 from monitor.service.reports import Reporter
 from monitor.service.sentences import sentence
 
 _log = structlog.get_logger(__name__)
-
-REMEMBERED: Final = 256
-"""Answers kept by the command's id: a broker repeats what was sent just before a connection broke, not of yesterday."""
 
 TICK_S: Final = 1.0
 """How often the passing of time is looked at: nobody shelves an alarm to the tenth of a second."""
@@ -83,6 +80,7 @@ class Desk:
         watched: the machines with their models, as they are now.
         reporter: makes the payloads.
         outlet: takes them.
+        kept: states of an earlier run, by key.
         clock: the wall clock, UTC, POSIX seconds.
     """
 
@@ -92,6 +90,7 @@ class Desk:
         watched: Mapping[str, Watched],
         reporter: Reporter,
         outlet: Outlet,
+        kept: Mapping[str, Any],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._book = book
@@ -100,7 +99,7 @@ class Desk:
         self._outlet = outlet
         self._clock = clock
         self._ticked_s = 0.0
-        self._answered: OrderedDict[str, Response] = OrderedDict()
+        self._answered = Answered(kept)
 
     def announce(self) -> None:
         """Say how every alarm stands that has never been told of."""
@@ -176,22 +175,18 @@ class Desk:
 
     def _answer(self, incoming: Incoming, now_s: float) -> Response:
         known = command_id(incoming.payload)
-        if known is not None and known in self._answered:
-            return self._answered[known]
         command: Command | None = None
         try:
             command = self._read(incoming, now_s)
-            response = self._carry_out(Verb(incoming.verb), command, now_s)
+            if known is not None and known in self._answered:
+                return self._response(incoming.verb, command, now_s, known, self._answered.refusal(known))
+            self._carry_out(Verb(incoming.verb), command, now_s)
         except (CommandRefusedError, OrderRefusedError) as refusal:
             _log.warning("command refused", verb=incoming.verb, reason=str(refusal))
-            self._tell((), now_s, audit=[_audited(incoming.verb, command, None, str(refusal), now_s)])
-            key = None if command is None or _key(command) not in self._book.keys else _key(command)
-            response = self._response(incoming.verb, command, key, now_s, known, refusal=str(refusal))
-        if known is not None and not incoming.retained:
-            self._answered[known] = response
-            while len(self._answered) > REMEMBERED:
-                self._answered.popitem(last=False)
-        return response
+            states = {} if incoming.retained else self._answered.note(known, str(refusal))
+            self._tell((), now_s, states, [_audited(incoming.verb, command, None, str(refusal), now_s)])
+            return self._response(incoming.verb, command, now_s, known, refusal=str(refusal))
+        return self._response(incoming.verb, command, now_s, known)
 
     def _read(self, incoming: Incoming, now_s: float) -> Command:
         """The command.
@@ -211,23 +206,23 @@ class Desk:
             raise CommandRefusedError(f"there is no alarm {name_of(_key(command))!r}; there are {known}")
         return command
 
-    def _carry_out(self, verb: Verb, command: Command, now_s: float) -> Response:
+    def _carry_out(self, verb: Verb, command: Command, now_s: float) -> None:
         key = _key(command)
         until_s = now_s + command.duration_s if isinstance(command, ShelveCommand) else None
         news = self._book.order(key, Order(verb, command.alarm_id, until_s), command.by, command.reason, now_s)
-        self._tell(news, now_s, audit=[_audited(verb, command, self._book.life(key).alarm_id, None, now_s)])
-        return self._response(verb, command, key, now_s, command.id)
+        done = _audited(verb, command, self._book.life(key).alarm_id, None, now_s)
+        self._tell(news, now_s, self._answered.note(command.id, None), [done])
 
     def _response(
         self,
         verb: str,
         command: Command | None,
-        key: Key | None,
         now_s: float,
         known: str | None,
         refusal: str | None = None,
     ) -> Response:
-        life = None if key is None else self._book.life(key)
+        there = command is not None and _key(command) in self._book.keys
+        life = self._book.life(_key(command)) if command is not None and there else None
         return self._reporter.response(verb, command, life, now_s, known, refusal)
 
 

@@ -20,6 +20,7 @@ from monitor.memcae.score import Score
 from monitor.service.book import AlarmBook
 from monitor.service.desk import Desk, Outlet
 from monitor.service.ears import NOTHING, Ear
+from monitor.service.lifetime import alive
 from monitor.service.machines import Watched
 from monitor.service.memory import Memory
 from monitor.service.microphones import Microphones
@@ -76,7 +77,7 @@ class Inference:
         self._book = AlarmBook(memory.conditions, memory.kept, clock())
         for name, one in watched.items():
             self._book.set_policy(name, one.detector.policy.life)
-        self.desk = Desk(self._book, self._watched, reporter, outlet, clock)
+        self.desk = Desk(self._book, self._watched, reporter, outlet, memory.kept, clock)
         self._microphones = Microphones(self._watched, memory, self.desk, self._tell_availability)
         self._sound_s = 0.0
         self._reporter = reporter
@@ -151,13 +152,16 @@ class Inference:
 
     def save(self) -> None:
         """Write every detector's state, so that rolling thresholds outlive a restart."""
-        self._outlet.publish_events((), (), self._memory.states())
+        self._keep(ended=False)
 
     def close(self) -> None:
         """Let go of every source and save what was learnt since the last time."""
         for ear in self._ears:
             ear.close()
-        self.save()
+        self._keep(ended=True)
+
+    def _keep(self, *, ended: bool) -> None:
+        self._outlet.publish_events((), (), {**self._memory.states(), **alive(self._clock(), ended=ended)})
 
     def _judge(self, window: Window, score: Score) -> Outcome:
         watched = self._watched[window.machine]

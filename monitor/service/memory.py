@@ -68,6 +68,11 @@ class Memory:
             return None
 
 
+def keys_of(machine: str) -> tuple[str, ...]:
+    """Where what is known of a machine is kept."""
+    return _detector_key(machine), _running_key(machine), _microphone_key(machine)
+
+
 def _detector_key(machine: str) -> str:
     return f"detector/{machine}"
 

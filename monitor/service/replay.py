@@ -29,6 +29,8 @@ _log = structlog.get_logger(__name__)
 
 DATABASE = "replay.sqlite"
 """Apart from the daemon's, so that a replay neither moves a live threshold nor clears a live alarm."""
+SUFFIX = "-replay"
+"""What a replay's node is called after the daemon's."""
 CONNECT_S = 5.0
 """How long a replay waits for the broker before it begins: scores are not kept for a broker that comes later."""
 
@@ -80,7 +82,8 @@ def replay(
     stop = threading.Event()
     with stop_on_signals(stop), contextlib.ExitStack() as stack:
         config.state_dir.mkdir(parents=True, exist_ok=True)
-        plant = open_plant(config, watched, replay_ears(config, files, speed), stack, DATABASE, fresh=True)
+        apart = as_another_node(config)
+        plant = open_plant(apart, watched, replay_ears(config, files, speed), stack, DATABASE, fresh=True)
         if not plant.publisher.wait_connected(CONNECT_S):
             _log.warning("no broker: the replay goes on, its events stay in the outbox", host=config.mqtt.host)
         work = Work(plant, config, stop, observe)
@@ -91,6 +94,17 @@ def replay(
     for machine, summary in summaries.items():
         say(summary_line(machine, summary))
     return summaries
+
+
+def as_another_node(config: Config) -> Config:
+    """The configuration under a name of its own: what is heard again must not pass for what is heard now.
+
+    The daemon beside it keeps its topics, its numbers and its connection; Home Assistant and Sparkplug hosts, which
+    remember every device for ever, hear nothing.
+    """
+    name = None if config.mqtt.client_id is None else f"{config.mqtt.client_id}{SUFFIX}"
+    mqtt = config.mqtt.model_copy(update={"client_id": name, "home_assistant": None, "sparkplug": None})
+    return config.model_copy(update={"node": f"{config.node}{SUFFIX}", "mqtt": mqtt})
 
 
 def line(change: Transition) -> str:

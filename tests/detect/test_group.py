@@ -57,15 +57,24 @@ def test_a_few_of_many_two_of_two_and_half_over_an_hour_are_no_common_cause() ->
     assert run([(0, "a"), (1800, "b"), (3600, "c")], 4)[1] == []
 
 
-def test_a_common_cause_takes_in_who_joins_and_ends_with_the_last_of_them() -> None:
-    state, _ = run([(0, "a"), (5, "b"), (10, "c")], 4)
-    state, changes = step(POLICY, state, "d", frozenset("abcd"), 4, T + 100)
+def test_a_common_cause_takes_in_who_joins_within_a_minute_and_ends_once_fewer_than_half_of_them_are_left() -> None:
+    state, _ = run([(0, "a"), (5, "b"), (10, "c")], 5)
+    state, changes = step(POLICY, state, "d", frozenset("abcd"), 5, T + 70)
     assert changes == ()
     assert state.members[SuppressedBy.COMMON_CAUSE] == ("a", "b", "c", "d")
-    _, changes = step(POLICY, state, None, frozenset("d"), 4, T + 200)
+    state, changes = step(POLICY, state, None, frozenset("cd"), 5, T + 200)
     assert changes == ()
-    _, changes = step(POLICY, state, None, frozenset(), 4, T + 300)
+    state, changes = step(POLICY, state, None, frozenset("d"), 5, T + 300)
     assert [(change.event, change.machines) for change in changes] == [(AlarmEvent.CLEARED, ("a", "b", "c", "d"))]
+    assert state.members == {}, "d still alarms, and from now on speaks for itself"
+
+
+def test_a_machine_that_alarms_long_after_the_others_is_not_silenced_with_them() -> None:
+    state, _ = run([(0, "a"), (5, "b"), (10, "c")], 5)
+    state, _ = step(POLICY, state, "d", frozenset("abcd"), 5, T + 3600)
+    assert state.members[SuppressedBy.COMMON_CAUSE] == ("a", "b", "c")
+    state, _ = step(POLICY, state, "a", frozenset("abcd"), 5, T + 7200)  # cleared and raised again meanwhile
+    assert state.members[SuppressedBy.COMMON_CAUSE] == ("b", "c")
 
 
 def test_after_the_clock_was_set_back_two_hours_a_flood_is_still_seen() -> None:

@@ -182,6 +182,13 @@ class LifeMachine(RuleBasedStateMachine):
         until_s = None if seconds is None else self.now_s + seconds
         self._do(Order(verb, f"a{self.occurrence - stale}", until_s))
 
+    @rule(seconds=st.floats(1, LONGEST_SHELF_S), back_s=st.floats(0, 1e5))
+    def shelve(self, seconds: float, back_s: float) -> None:
+        """With a clock that may be set back; among the other orders it hardly ever comes to that."""
+        self._do(Order(Verb.SHELVE, until_s=self.now_s + seconds))
+        self.now_s -= back_s
+        self._do(Tick())
+
     @rule(by=st.sampled_from(SuppressedBy), on=st.booleans())
     def suppress(self, by: SuppressedBy, on: bool) -> None:
         self._do(Suppression(by, on))

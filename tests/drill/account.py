@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,13 +36,17 @@ class Account:
     """Before it."""
     invalid: int
     """Messages of any topic that do not fit the shipped schemas."""
+    false: int
+    """Events that the ones before contradict, such as a second raise; and alarms whose document at the end is not that
+    of their last event."""
     seen: tuple[str, ...]
     """How the outage shows: events about delivery, and how often `status` said offline."""
 
     @property
     def good(self) -> bool:
-        """Whether nothing is lost, out of order, double or invalid."""
-        return not (self.lost or self.out_of_order or self.duplicates or self.invalid) and self.sent > 0
+        """Whether nothing is lost, out of order, double, invalid or false."""
+        wrong = self.lost or self.out_of_order or self.duplicates or self.invalid or self.false
+        return not wrong and self.sent > 0
 
 
 def settle(listener: Listener, report: dict[str, Any]) -> Account:
@@ -74,11 +79,40 @@ def settle(listener: Listener, report: dict[str, Any]) -> Account:
         duplicates=duplicates,
         repeats=len(events) - len(first),
         invalid=sum(not _fits(message.topic, message.payload) for message in listener.messages if message.payload),
+        false=(0 if dead else contradictions(first)) + stale_documents(listener, first),
         seen=(*told, f"{offline} x offline"),
     )
 
 
+def contradictions(events: Sequence[Mapping[str, Any]]) -> int:
+    """How many events of machines cannot follow those before: a kill must repeat no transition, and undo none."""
+    levels: dict[tuple[str, str], str] = {}
+    shelved: set[tuple[str, str]] = set()
+    found = 0
+    for each in events:
+        key, event = (each["machine"] or "", each["kind"]), each["event"]
+        if event in {"warning", "raised"}:
+            found += levels.get(key, "cleared") not in {"warning": {"cleared"}, "raised": {"cleared", "warning"}}[event]
+            levels[key] = event
+        elif event == "cleared":
+            found += levels.get(key, "cleared") == "cleared"
+            levels[key] = event
+        elif event == "shelved":
+            shelved.add(key)
+        elif event == "unshelved":
+            found += key not in shelved
+            shelved.discard(key)
+    return found
+
+
+def stale_documents(listener: Listener, events: Sequence[Mapping[str, Any]]) -> int:
+    """How many machines' alarms have a last document that does not carry the number of their last event."""
+    last = {(each["machine"] or "", each["kind"]): each["seq"] for each in events if each["machine"] is not None}
+    documents = {key: listener.last(TOPICS.alarm(*key)) for key in last}
+    return sum(document is None or document.json["seq"] != last[key] for key, document in documents.items())
+
+
 def _fits(topic: str, payload: bytes) -> bool:
     parts = topic.removeprefix(f"{TOPICS.base}/").split("/")
-    name = parts[2] if parts[0] == "machine" else parts[0]
+    name = parts[2] if parts[0] == "machine" else "-".join(parts[: 2 if parts[0] == "command" else 1])
     return bool(SCHEMAS[name].is_valid(json.loads(payload)))

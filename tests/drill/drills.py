@@ -18,6 +18,7 @@ from tests.broker import PATIENCE_S, Broker, Listener, wait_until
 from tests.certificates import Certificates
 from tests.drill.account import Account, settle
 from tests.drill.node import DRAIN_S, TOPICS
+from tests.drill.whole import daemon_killed
 from tests.wire import Wire
 
 PER_S = 20.0
@@ -35,10 +36,12 @@ class Scale:
     outage_s: float
     cuts: int
     kills: int
+    daemon_kills: int
+    """Of the whole daemon, which takes seconds to start; 0 leaves it to the tests of the service."""
 
 
-FULL = Scale(outage_s=60.0, cuts=50, kills=100)
-SHORT = Scale(outage_s=6.0, cuts=10, kills=5)
+FULL = Scale(outage_s=60.0, cuts=50, kills=100, daemon_kills=100)
+SHORT = Scale(outage_s=6.0, cuts=10, kills=5, daemon_kills=0)
 """An outage is told of from 5 s on."""
 
 
@@ -235,7 +238,7 @@ def broker_slow(folder: Path, scale: Scale) -> Account:
 
 
 def node_killed(folder: Path, scale: Scale) -> Account:
-    """Daemon killed (-9) at random moments."""
+    """Sending half killed (-9) at random moments."""
     with stage(folder, _persistent(folder)) as (node, listener):
         for number in range(scale.kills):
             count = len(listener.on(TOPICS.event))
@@ -272,6 +275,13 @@ def clock_stepped(folder: Path, _scale: Scale) -> Account:
 
 
 Drill = Callable[[Path, Scale], Account]
+
+
+def whole_daemon_killed(folder: Path, scale: Scale) -> Account:
+    """Daemon (`monitor run`) killed (-9) at random moments."""
+    return daemon_killed(folder, scale.daemon_kills)
+
+
 DRILLS: tuple[Drill, ...] = (
     broker_killed,
     broker_empty,
@@ -281,6 +291,7 @@ DRILLS: tuple[Drill, ...] = (
     certificate_wrong,
     broker_slow,
     node_killed,
+    whole_daemon_killed,
     disk_full,
     clock_stepped,
 )

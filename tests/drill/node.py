@@ -55,11 +55,11 @@ def obey(clock: Clock, stop: threading.Event) -> None:
 
 
 def occurrence(number: int, now_s: float) -> dict[str, Any]:
-    """What event and document number ``number`` have in common."""
+    """What event and document number ``number`` have in common: one is raised, the next clears it."""
     now = Utc(now_s)
     return {
         "id": new_ulid(now_s), "node": TOPICS.node, "time": now, "published_at": now,
-        "machine": f"m{number % 5}", "kind": AlarmKind.ANOMALY, "alarm_id": f"drill-{number}",
+        "machine": f"m{(number - 1) // 2 % 5}", "kind": AlarmKind.ANOMALY, "alarm_id": f"drill-{number}",
     }  # fmt: skip
 
 

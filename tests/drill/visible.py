@@ -15,6 +15,7 @@ SHOWS: dict[Drill, str] = {
     drills.certificate_wrong: "outage",
     drills.broker_slow: "outage",
     drills.node_killed: "offline",
+    drills.whole_daemon_killed: "offline",
     drills.disk_full: "state_not_saved",
 }
 """What of `seen` the outage must show as: an event, or `status` where the node itself was gone."""

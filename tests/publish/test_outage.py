@@ -126,7 +126,8 @@ def test_a_cleared_topic_is_empty_at_the_broker_and_stays_so(
     topic = TOPICS.alarm("fan-1", "anomaly")
     with listening(broker) as listener:
         listener.wait_for(lambda it: it.on(topic), "the document")
-        publisher.forget("fan-1", "anomaly")
+        outbox.append(gone=[("fan-1", "anomaly")])
+        publisher.clear(topic)
         listener.wait_for(lambda it: len(it.on(topic)) == 2, "the empty message")
         wire.cut()
         listener.wait_for(lambda it: len(it.on(TOPICS.status)) >= 3, "the reconnect")

@@ -136,7 +136,7 @@ def test_a_document_has_the_number_of_the_last_event_of_its_machine_and_kind(pat
 def test_a_forgotten_document_is_gone_after_a_restart(path: Path) -> None:
     box = opened(path)
     box.append((), [alarm(1), alarm(2, "fan-2")])
-    box.forget("fan-1", "anomaly")
+    box.append(gone=[("fan-1", "anomaly")])
     box.close()
     box = opened(path)
     assert set(box.documents()) == {("fan-2", "anomaly")}

@@ -14,6 +14,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import yaml
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -31,15 +32,17 @@ pytestmark = [
 Sounds = Callable[..., list[Path]]
 BASE = "monitor/hall3-pc1"
 ALARM = f"{BASE}/machine/fan-1/alarm/anomaly"
+GONE = f"{BASE}/machine/fan-2/alarm/anomaly"
 
 
 @pytest.fixture
 def config(tmp_path: Path, state_dir: Path, sounds: Sounds) -> Callable[[Broker], Path]:
     source = {"recording": str(sounds(1, 60, "bearing")[0]), "speed": 10, "loop": True}
+    unlearnt = {"source": {"recording": str(sounds(1, 60)[0])}}
 
     def write(broker: Broker) -> Path:
         path = write_config(
-            tmp_path / "monitor.yaml", state_dir, broker.port, {"fan-1": {"source": source}},
+            tmp_path / "monitor.yaml", state_dir, broker.port, {"fan-1": {"source": source}, "fan-2": unlearnt},
             window_s=WINDOW_S, hop_s=HOP_S, health_s=5,
         )  # fmt: skip
         path.write_text(path.read_text().replace("node: test", "node: hall3-pc1"))
@@ -140,6 +143,12 @@ def test_the_command_line_commands_the_daemon_and_a_killed_one_knows_it_after_it
             assert (refused.returncode, refused.stderr) == (1, "monitor: refused: it is not latched\n")
             listener.wait_for(lambda seen: "acknowledged" in happened(seen).values(), "the event")
         before, documents = happened(listener), len(listener.on(ALARM))
+        assert (listener.last(GONE) or listener.messages[0]).json["state"] == "normal"
+        path.write_text(
+            yaml.safe_dump(
+                {**(known := yaml.safe_load(path.read_text())), "machines": {"fan-1": known["machines"]["fan-1"]}}
+            )
+        )
         with Daemon(path) as daemon:  # the first was killed with SIGKILL
             listener.wait_for(lambda seen: len(seen.on(ALARM)) > documents, "the alarm of before", 60)
             scored = len(listener.on(f"{BASE}/machine/fan-1/score"))
@@ -148,6 +157,9 @@ def test_the_command_line_commands_the_daemon_and_a_killed_one_knows_it_after_it
             listener.wait_farewell(f"{BASE}/status")
             assert state(listener) == "acknowledged"
             assert happened(listener) == before
+            assert [each.payload for each in listener.on(GONE)][1:] == [b""]
+            details = {each.json["detail"] for each in listener.on(f"{BASE}/event")}
+            assert len([each for each in details if "ended without notice" in each]) == 1
         (first, second) = json.loads(alarms(path, "log", "--json").stdout)
     assert (first["by"], first["command"], first["accepted"], first["reason"]) == (
         "ben", "acknowledge", True, "heard it",

@@ -54,7 +54,7 @@ class Plant:
         self.outbox = Outbox(self.path, "pc1", clock=lambda: self.now_s)
         self.outbox.open()
         self.book = AlarmBook(self.conditions, self.outbox.states(), self.now_s)
-        self.desk = Desk(self.book, {}, REPORTER, self, lambda: self.now_s)
+        self.desk = Desk(self.book, {}, REPORTER, self, self.outbox.states(), lambda: self.now_s)
         self.desk.announce()
 
     def restart(self) -> None:
@@ -146,10 +146,17 @@ def test_a_restart_keeps_who_acknowledged_what_is_shelved_and_what_is_out_of_ser
     assert plant.happened()[count:] == [("fan-2", "unshelved")]
 
 
-def test_the_same_command_twice_is_carried_out_once_and_answered_twice(plant: Plant) -> None:
-    first = plant.say("shelve", id="a", reason="ordered", duration_s=600)
-    assert plant.say("shelve", id="a", reason="ordered", duration_s=600) == first
+def test_the_same_command_again_is_carried_out_once_and_answered_each_time_even_after_a_restart(plant: Plant) -> None:
+    plant.say("shelve", id="a", reason="ordered", duration_s=600)
+    until = plant.say("shelve", id="a", reason="ordered", duration_s=600).shelved_until
+    plant.say("reset", id="b")
+    plant.restart()
+    plant.now_s += 60
+    again = plant.say("shelve", id="a", reason="ordered", duration_s=600)
+    assert (again.accepted, again.command_id, again.state, again.shelved_until) == (True, "a", "shelved", until)
+    assert plant.say("reset", id="b").reason == "it is not latched"
     assert plant.happened() == [("fan-1", "shelved")]
+    assert len(read_audit_file(plant.path, 10)) == 2
 
 
 @pytest.mark.parametrize(
@@ -276,3 +283,14 @@ def test_a_restart_during_an_outage_goes_on_with_the_same_delivery_alarm(plant: 
     assert plant.happened() == [(None, "raised"), (None, "cleared")]
     assert len({event.alarm_id for event in plant.events}) == 1
     assert (plant.events[-1].time or 0.0) >= T + 190
+
+
+def test_a_flood_stands_over_a_restart_before_the_first_window(plant: Plant) -> None:
+    for _ in range(12):
+        plant.condition("fan-1", AlarmEvent.RAISED)
+        plant.condition("fan-1", AlarmEvent.CLEARED)
+        plant.now_s += 20.0
+    assert plant.alarms[None, AlarmKind.FLOOD].active
+    plant.restart()
+    plant.desk.turn(0.0)
+    assert plant.book.life(("", AlarmKind.FLOOD)).active

@@ -71,7 +71,7 @@ class DeskMachine(RuleBasedStateMachine):
         }
         self.book = AlarmBook(self.conditions, kept, self.now_s)
         self.book.set_policy("a", LifePolicy(latch=True))
-        self.desk = Desk(self.book, {}, Reporter("pc1", 10, 10, "cpu", "0", T), self, lambda: self.now_s)
+        self.desk = Desk(self.book, {}, Reporter("pc1", 10, 10, "cpu", "0", T), self, kept, lambda: self.now_s)
         self.desk.announce()
 
     def teardown(self) -> None:

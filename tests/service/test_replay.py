@@ -37,11 +37,16 @@ def replayed(config: Path, *files: Path) -> tuple[Summary, list[str]]:
 
 
 def test_every_faulty_recording_raises_an_alarm(fan: FanJob, config: Path, broker: Broker) -> None:
-    with listening(broker, "monitor/test/event") as listener:
+    with listening(broker) as listener:
         silent = [path.name for path in fan.anomaly if replayed(config, path)[0].raised == 0]
-        listener.wait_for(lambda seen: len(seen.messages) >= len(fan.anomaly), "an event for each")
+        listener.wait_for(
+            lambda seen: len(seen.on("monitor/test-replay/event")) >= len(fan.anomaly), "an event for each"
+        )
     assert len(fan.anomaly) == 8
     assert silent == []
+    assert not [each for each in listener.messages if not each.topic.startswith("monitor/test-replay/")], (
+        "the node's own topics belong to its daemon"
+    )
 
 
 def test_no_healthy_recording_that_was_not_learnt_raises_an_alarm(fan: FanJob, config: Path) -> None:
