@@ -9,7 +9,7 @@ import typer
 
 from monitor.cli import report
 from monitor.cli.options import ConfigOption, configuration
-from monitor.errors import BadInputError
+from monitor.errors import BadInputError, ConfigurationError, MonitorError
 
 EX_CONFIG = 78
 """sysexits.h: a configuration error; the unit does not restart on it."""
@@ -25,9 +25,12 @@ def run(config: ConfigOption = None) -> int:
         from monitor.service.daemon import run_daemon
 
         return run_daemon(loaded)
-    except BadInputError as error:
+    except ConfigurationError as error:
         report(error)
         raise typer.Exit(EX_CONFIG) from error
+    except BadInputError as error:  # may mend itself: a model still to be trained, a share not mounted, a lock held
+        report(error)
+        raise typer.Exit(MonitorError.exit_code) from error
 
 
 def replay(

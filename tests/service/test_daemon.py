@@ -208,11 +208,13 @@ def test_a_damaged_newer_model_leaves_the_old_one_in_service_and_a_machine_witho
 
 
 @pytest.mark.parametrize("machines", ["other", "fan-1"])
-def test_a_machine_without_a_model_is_one_line_and_exit_code_78(tmp_path: Path, broker: Broker, machines: str) -> None:
+def test_a_machine_without_a_model_is_one_line_and_exit_code_1_so_that_systemd_tries_again(
+    tmp_path: Path, broker: Broker, machines: str
+) -> None:
     source = {"source": {"simulated": "fan", "seed": 1}}
     config = write_config(tmp_path / "monitor.yaml", tmp_path / "empty", broker.port, {machines: source})
     with Daemon(config) as daemon:
         assert daemon.process is not None
-        assert daemon.process.wait(60) == 78
+        assert daemon.process.wait(60) == 1
     assert len(daemon.log.splitlines()) == 1
     assert f"monitor train {machines}" in daemon.log
