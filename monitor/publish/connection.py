@@ -15,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from monitor.errors import BadInputError
+from monitor.errors import BadInputError, ConfigurationError
 from monitor.publish.messages import Message
 
 _JOIN_S: Final = 2.0  # for a network thread to end: it sleeps for at most a second at a time
@@ -161,21 +161,22 @@ def _check_host(host: str) -> None:
     try:
         encoded = host.encode("idna")
     except UnicodeError as error:
-        raise BadInputError(f"mqtt.host {host!r} is no host name or address: {error}") from error
+        raise ConfigurationError((f"mqtt.host {host!r} is no host name or address: {error}",)) from error
     if not encoded or host.startswith("."):
-        raise BadInputError(f"mqtt.host {host!r} is no host name or address")
+        raise ConfigurationError((f"mqtt.host {host!r} is no host name or address",))
 
 
 def _tls_context(tls: TlsSettings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except (OSError, ValueError) as error:
-        raise BadInputError(f"mqtt.tls.ca_file {tls.ca_file}: {error}") from error
+        raise ConfigurationError((f"mqtt.tls.ca_file {tls.ca_file}: {error}",)) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if tls.cert_file is not None:
         try:
             # An empty pass phrase: a protected key is an error here, not a question on the terminal of a daemon.
             context.load_cert_chain(tls.cert_file, tls.key_file, password="")
         except (OSError, ValueError) as error:
-            raise BadInputError(f"mqtt.tls.cert_file {tls.cert_file} with key_file {tls.key_file}: {error}") from error
+            problem = f"mqtt.tls.cert_file {tls.cert_file} with key_file {tls.key_file}: {error}"
+            raise ConfigurationError((problem,)) from error
     return context

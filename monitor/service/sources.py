@@ -27,7 +27,7 @@ from monitor.config import (
     StdinSource,
     StreamSource,
 )
-from monitor.errors import BadInputError, RecordingError
+from monitor.errors import ConfigurationError, RecordingError
 from monitor.memcae.preset import PRESETS
 from monitor.service.ears import Ear
 
@@ -43,8 +43,8 @@ def build_ears(config: Config) -> tuple[Ear, ...]:
 
     Raises:
         RecordingError: a machine's recordings cannot be found.
-        ConfigurationError: a stream's password cannot be read.
-        BadInputError: a simulated machine cannot have its fault, or machines describe standard input differently.
+        ConfigurationError: a stream's password cannot be read, a simulated machine cannot have its fault, or machines
+            describe standard input differently.
     """
     shared: dict[str, tuple[str, list[WindowSpec]]] = {}
     streams: dict[str, list[WindowSpec]] = {}
@@ -66,8 +66,8 @@ def build_ears(config: Config) -> tuple[Ear, ...]:
         else:
             ears.append((machine, _own_source(source), (spec,)))
     if len(pipes) > 1:
-        raise BadInputError(
-            f"there is one standard input, but machines describe it in {len(pipes)} ways: {list(pipes)}"
+        raise ConfigurationError(
+            (f"there is one standard input, but machines describe it in {len(pipes)} ways: {list(pipes)}",)
         )
     ears += [(without_credentials(url), stream_source(url, _channels(specs)), specs) for url, specs in streams.items()]
     ears += [("standard input", pcm_source(pcm, _channels(specs)), specs) for pcm, specs in pipes.items()]
@@ -120,7 +120,7 @@ def _own_source(source: RecordingSource | SimulatedSource) -> Source:
     try:
         return Simulation(source.simulated, source.seed, source.factor, spec)
     except ValueError as error:
-        raise BadInputError(f"simulated {source.simulated}: {error}") from error
+        raise ConfigurationError((f"simulated {source.simulated}: {error}",)) from error
 
 
 def _fault(fault: FaultSettings) -> FaultSpec:

@@ -150,6 +150,11 @@ def test_under_run_a_mistake_in_the_configuration_is_exit_code_78(plant: Path, r
     assert "monitor.yaml:2: " in refused("run", code=78)
 
 
+def test_under_run_a_broker_that_no_name_can_be_is_exit_code_78_too(plant: Path, refused: Refused) -> None:
+    (plant / "monitor.yaml").write_text(CONFIG + "mqtt: {host: a..b}\n")
+    assert "mqtt.host 'a..b' is no host name" in refused("run", code=78)
+
+
 def test_an_unknown_machine_is_answered_with_those_there_are(plant: Path, refused: Refused) -> None:
     assert "fan-1" in refused("score", "fan-2", str(plant / "recordings"))
 
