@@ -6,11 +6,10 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Protocol
 
 from monitor.audio.block import AudioBlock
-from monitor.audio.capture.clock import Anchor, CaptureClock
+from monitor.audio.capture.clock import Anchor, CaptureClock, told_step
 from monitor.audio.capture.process import CHILD, CaptureProcess
 from monitor.audio.capture.rate import CaptureStats, RateMeter
 from monitor.audio.capture.reader import Captured
@@ -162,9 +161,7 @@ class MicrophoneSource:
         if step_s is None:
             return
         opened.stats = replace(opened.stats, clock_steps=opened.stats.clock_steps + 1)
-        now = datetime.fromtimestamp(self._clock.time(), UTC).isoformat(timespec="seconds")
-        way = "forward" if step_s > 0 else "back"
-        self._steps.append(f"the system's clock was set {way} by {abs(step_s):.1f} s, to {now}")
+        self._steps.append(told_step(step_s, self._clock.time()))
 
     def _pass_on(self, opened: _Open, one: Captured) -> tuple[AudioBlock, ...]:
         """Count a block, date it, and bring it to the model's rate."""

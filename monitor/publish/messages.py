@@ -31,7 +31,7 @@ class Presence(StrEnum):
 
 
 class DeliveryEvent(StrEnum):
-    """What happened to the delivery of events itself."""
+    """What happened to the delivery of events itself, and to their times."""
 
     GAP = "gap"
     """Events were given up, or may be missing."""
@@ -43,6 +43,8 @@ class DeliveryEvent(StrEnum):
     """The disk is full or failing: events are in memory only."""
     STATE_SAVED = "state_saved"
     """They are on disk again."""
+    CLOCK_STEPPED = "clock_stepped"
+    """This computer's clock was set: times before and after are not of one clock."""
 
 
 @dataclass(frozen=True, slots=True)

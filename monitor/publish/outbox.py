@@ -163,6 +163,12 @@ class Outbox:
             self._tell(DeliveryEvent.OUTAGE, detail, None)
             self._journal.save()
 
+    def note_clock(self, detail: str) -> None:
+        """The computer's clock was set; tell by an event of its own."""
+        with self._guard:
+            self._tell(DeliveryEvent.CLOCK_STEPPED, detail, None)
+            self._journal.save()
+
     def release(self) -> None:
         """The connection is gone: everything in flight will be handed out again, in order."""
         with self._guard:

@@ -22,6 +22,7 @@ from monitor.publish.mqtt import Publisher
 from monitor.publish.outbox import Outbox
 from monitor.publish.topics import Topics
 from monitor.service.broker import home_assistant, mqtt_settings, not_at_home, sparkplug
+from monitor.service.clockwatch import ClockWatch
 from monitor.service.ears import Ear
 from monitor.service.inference import Inference, Judged
 from monitor.service.lifetime import unexpected_end
@@ -156,6 +157,7 @@ class Work:
         self._observe = observe
         self._thread = threading.Thread(target=self._run, name="inference")
         self._next_health_s = self._next_reload_s = time.monotonic()
+        self._clock = ClockWatch(plant.outbox.note_clock)
         self.failure: BaseException | None = None
         self.beat_s = time.monotonic()
         """When the last turn ended, monotonic seconds."""
@@ -200,6 +202,7 @@ class Work:
             self.done.set()
 
     def _now_and_then(self) -> None:
+        self._clock.look()
         now_s = time.monotonic()
         if now_s >= self._next_health_s:
             self._next_health_s = now_s + self._config.health_s

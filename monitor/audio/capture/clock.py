@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 PERIOD_S = 60.0
 """The lag is judged over so much audio: its least value in a minute is free of the buffers' own delays."""
@@ -57,6 +58,13 @@ class CaptureClock:
     def _shift(self, seconds: float) -> None:
         self._origin_s += seconds
         self._least_lag_s = math.inf
+
+
+def told_step(step_s: float, utc_s: float) -> str:
+    """``the system's clock was set back by 3600.0 s, to 2026-...``: what a person reads of a step."""
+    way = "forward" if step_s > 0 else "back"
+    now = datetime.fromtimestamp(utc_s, UTC).isoformat(timespec="seconds")
+    return f"the system's clock was set {way} by {abs(step_s):.1f} s, to {now}"
 
 
 class Anchor:
