@@ -58,7 +58,7 @@ class Heard:
     wrong: list[str]
     """Alarms of a microphone that do not say what is wrong with it, or that came unasked."""
     others: list[str]
-    """Every other alarm and warning, by machine and kind."""
+    """Every other alarm and warning of a machine whose microphone is bad, by machine and kind."""
     well_windows: int
     """Of the microphone that stays good."""
     well_bad: int
@@ -197,7 +197,10 @@ def _judged(listener: Listener) -> tuple[list[str], list[str]]:
             continue
         name = f"{event['machine']} {event['kind']}"
         if event["kind"] != "microphone":
-            others.append(name)
+            # The good one is there to be judged whatever goes on beside it. How well is not asked of a model that has
+            # learnt for seconds; of a bad one no alarm may come, however that model judges.
+            if event["machine"] != WELL:
+                others.append(name)
         elif expected.get(event["machine"]) not in {finding["fault"] for finding in event["findings"]}:
             wrong.append(f"{name}: {event['detail']}")
     return wrong, others
