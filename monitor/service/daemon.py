@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 
 import structlog
@@ -228,8 +228,9 @@ class Work:
             if stamp(self._config.state_dir, machine) == before.seen:
                 continue
             watched = watch(self._config, machine)
-            if watched.model is None and self._plant.inference.watched[machine].model is not None:
+            if watched.model is None and before.model is not None:
                 _log.warning(f"the model in service stays: {watched.problem}", machine=machine)
+                self._plant.inference.replace(replace(before, seen=watched.seen))  # not read again until it changes
                 continue
             for doubt in filter(None, (watched.problem, watched.warning)):
                 _log.warning(doubt, machine=machine)
