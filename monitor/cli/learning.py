@@ -166,17 +166,14 @@ def listen(config: Config, machine: str) -> tuple[Source, int]:
     What is simulated or read from files needs no real time; and a simulated fault is not normal sound.
     """
     from monitor.config import RecordingSource, SimulatedSource
-    from monitor.service.sources import build_ears
+    from monitor.service.sources import ear_alone
 
-    settings = config.machine(machine)
-    source = settings.source
-    if isinstance(source, RecordingSource | SimulatedSource):
-        source = source.model_copy(update={"speed": "max"})
+    source = config.machine(machine).source
+    changes: dict[str, object] = {"speed": "max"} if isinstance(source, RecordingSource | SimulatedSource) else {}
     if isinstance(source, SimulatedSource):
-        source = source.model_copy(update={"fault": None})
-    alone = config.model_copy(update={"machines": {machine: settings.model_copy(update={"source": source})}})
-    (ear,) = build_ears(alone)
-    return ear.source, getattr(source, "channel", 1) - 1
+        changes["fault"] = None
+    ear = ear_alone(config, machine, changes)
+    return ear.source, ear.channel(machine)
 
 
 def tell_page(report: TrainReport | RecalibrateReport) -> None:

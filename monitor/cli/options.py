@@ -113,21 +113,19 @@ def machine_settings(
     window_s: float | None = None,
     hop_s: float | None = None,
     preset: str | None = None,
-    *,
-    configured: bool = False,
 ) -> MachineSettings:
     """The machine's settings from the configuration, each replaced by its option where one is given.
 
-    With ``state_dir`` and no configuration named, none is needed and defaults stand in, unless ``configured``.
+    With ``state_dir`` and no configuration named, none is needed and defaults stand in.
 
     Raises:
         BadInputError: the machine is not configured, or an option is out of range.
         ConfigurationError: the configuration cannot be used.
     """
-    if not configured and state_dir is not None and config is None and not os.environ.get(CONFIG_ENV):
+    if state_dir is not None and config is None and not os.environ.get(CONFIG_ENV):
         settings = _default_settings(machine, state_dir)
     else:
-        settings = _configured_settings(machine, configuration(config), state_dir)
+        settings = configured_settings(machine, configuration(config), state_dir)
     settings = replace(
         settings,
         device=settings.device if device is None else device,
@@ -135,11 +133,16 @@ def machine_settings(
         hop_s=settings.hop_s if hop_s is None else hop_s,
         preset=settings.preset if preset is None else preset,
     )
-    _check(settings)
+    check_settings(settings)
     return settings
 
 
-def _configured_settings(machine: str, config: Config, state_dir: Path | None) -> MachineSettings:
+def configured_settings(machine: str, config: Config, state_dir: Path | None) -> MachineSettings:
+    """The machine's settings as they are configured, in another state directory where one is given.
+
+    Raises:
+        BadInputError: the machine is not configured.
+    """
     chosen = config.machine(machine)
     return MachineSettings(
         machine=machine,
@@ -159,7 +162,7 @@ def _default_settings(machine: str, state_dir: Path) -> MachineSettings:
 
     _check_machine(machine)
     stand_in = Config.model_validate({"machines": {machine: {"source": {"microphone": "none"}}}})
-    return _configured_settings(machine, stand_in, state_dir)
+    return configured_settings(machine, stand_in, state_dir)
 
 
 def _check_machine(machine: str) -> None:
@@ -171,8 +174,12 @@ def _check_machine(machine: str) -> None:
         raise BadInputError(f"machine {machine!r} {error}") from error
 
 
-def _check(settings: MachineSettings) -> None:
-    """Options are held to the ranges of the configuration's own keys."""
+def check_settings(settings: MachineSettings) -> None:
+    """Options are held to the ranges of the configuration's own keys.
+
+    Raises:
+        BadInputError: one is out of range.
+    """
     from pydantic import ValidationError
 
     from monitor.config import Config

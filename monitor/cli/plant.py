@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.learning import SeedOption, job_of, tell_page
-from monitor.cli.options import ConfigOption, DeviceOption, JobsOption, StateDirOption, configuration, machine_settings
+from monitor.cli.options import (
+    ConfigOption,
+    DeviceOption,
+    JobsOption,
+    StateDirOption,
+    check_settings,
+    configuration,
+    configured_settings,
+)
 from monitor.errors import BadInputError
 
 if TYPE_CHECKING:  # loaded when a command needs them, so that --help answers at once
@@ -45,56 +53,53 @@ def train_all(
     loaded = configuration(config)
     if state_dir is not None:
         loaded = loaded.model_copy(update={"state_dir": state_dir})
+    if device is not None:
+        loaded = loaded.model_copy(update={"device": device})
     root = recordings or loaded.state_dir / "recordings"
-    chosen = _chosen(loaded, machines or [], root, missing=missing)
+    found = _recordings(loaded, machines or [], root)
+    chosen = [machine for machine in found if not (missing and _has_model(loaded, machine))]
     if not chosen:
         typer.echo("every machine with recordings has a model; leave out --missing to train them anew", err=True)
         return
-    orders = [_order(machine, root, config, state_dir, device, seed) for machine in chosen]
-    failed = _train(orders, jobs)
-    if failed:
+    orders = [_order(loaded, machine, found[machine], seed) for machine in chosen]
+    if _train(orders, jobs):
         raise typer.Exit(1)
 
 
-def _chosen(config: Config, named: list[str], root: Path, *, missing: bool) -> list[str]:
-    """The machines to train, in the configuration's order.
+def _recordings(config: Config, named: list[str], root: Path) -> dict[str, tuple[Path, ...]]:
+    """The files of each machine that is to be trained, in the configuration's order.
 
     Raises:
         BadInputError: one is not configured or has no recordings, or there is none at all.
     """
+    from monitor.audio.recording_set import find_recordings
+
     for machine in named:
         config.machine(machine)
-    without = [machine for machine in config.machines if not _has_recordings(root / machine)]
-    lacking = [machine for machine in named if machine in without]
-    if lacking:
-        raise BadInputError("\n".join(f"{root / machine}: no recordings of {machine}" for machine in lacking))
-    if len(without) == len(config.machines):
+    folders = {machine: root / machine for machine in config.machines if not named or machine in named}
+    files = {name: find_recordings([str(folder)]).files for name, folder in folders.items() if folder.is_dir()}
+    without = [machine for machine in folders if not files.get(machine)]
+    if named and without:
+        raise BadInputError("\n".join(f"{folders[machine]}: no recordings of {machine}" for machine in without))
+    if len(without) == len(folders):
         raise BadInputError(f"{root}: no recordings of any machine; record them with: monitor record MACHINE")
-    if not named:
-        for machine in without:
-            typer.echo(f"monitor: skipped: {machine}: no recordings in {root / machine}", err=True)
-    chosen = [machine for machine in config.machines if machine not in without and (not named or machine in named)]
-    if not missing:
-        return chosen
+    for machine in without:
+        typer.echo(f"monitor: skipped: {machine}: no recordings in {folders[machine]}", err=True)
+    return {machine: found for machine, found in files.items() if found}
+
+
+def _has_model(config: Config, machine: str) -> bool:
     from monitor.memcae.artifact import list_versions
 
-    return [machine for machine in chosen if not any(one.current for one in list_versions(config.state_dir, machine))]
+    return any(version.current for version in list_versions(config.state_dir, machine))
 
 
-def _has_recordings(folder: Path) -> bool:
-    from monitor.audio.recording_set import find_recordings
-
-    return folder.is_dir() and bool(find_recordings([str(folder)]).files)
-
-
-def _order(
-    machine: str, root: Path, config: Path | None, state_dir: Path | None, device: str | None, seed: int
-) -> Order:
-    from monitor.audio.recording_set import find_recordings
+def _order(config: Config, machine: str, recordings: tuple[Path, ...], seed: int) -> Order:
     from monitor.learn.plant import Order
 
-    settings = machine_settings(machine, config, state_dir, device, configured=True)
-    return Order(job_of(settings, seed), find_recordings([str(root / machine)]).files, settings.state_dir)
+    settings = configured_settings(machine, config, None)
+    check_settings(settings)
+    return Order(job_of(settings, seed), recordings, settings.state_dir)
 
 
 def _train(orders: list[Order], jobs: int) -> int:

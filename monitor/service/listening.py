@@ -12,7 +12,7 @@ from monitor.audio.source import MODEL_RATE_HZ
 from monitor.audio.windows import WindowSpec
 from monitor.config import Config, RecordingSource, SimulatedSource
 from monitor.service.ears import Ear
-from monitor.service.sources import build_ears
+from monitor.service.sources import ear_alone
 
 COLUMN = MODEL_RATE_HZ // 10
 """Samples in a column of the spectrogram: the eye follows ten a second, and 10 Hz tell the lowest bands apart."""
@@ -74,10 +74,6 @@ class Listening:
 
 def live_ear(config: Config, machine: str) -> Ear:
     """The machine's ear alone, with windows of a column; what could be played faster is played in real time."""
-    settings = config.machine(machine)
-    source = settings.source
-    if isinstance(source, RecordingSource | SimulatedSource):
-        source = source.model_copy(update={"speed": 1.0})
-    alone = config.model_copy(update={"machines": {machine: settings.model_copy(update={"source": source})}})
-    (ear,) = build_ears(alone)
+    playable = isinstance(config.machine(machine).source, RecordingSource | SimulatedSource)
+    ear = ear_alone(config, machine, {"speed": 1.0} if playable else {})
     return Ear(ear.name, ear.source, (WindowSpec(machine, ear.channel(machine), COLUMN, COLUMN),))

@@ -128,6 +128,20 @@ def _fault(fault: FaultSettings) -> FaultSpec:
     return FaultSpec(fault.kind, fault.snr_db, fault.after_s, fault.ramp_s, lasts_s)
 
 
+def ear_alone(config: Config, machine: str, changes: Mapping[str, object]) -> Ear:
+    """One machine's ear as the daemon would have it, but for ``changes`` of its source's keys.
+
+    Raises:
+        RecordingError, ConfigurationError: as `build_ears`.
+    """
+    settings = config.machine(machine)
+    source = settings.source.model_copy(update=changes)
+    (ear,) = build_ears(
+        config.model_copy(update={"machines": {machine: settings.model_copy(update={"source": source})}})
+    )
+    return ear
+
+
 def describe(source: AnySource) -> str:
     """The source in a few words, for `info` and the log; no passwords."""
     if isinstance(source, StreamSource):
