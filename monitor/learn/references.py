@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from monitor.learn.dataset import Recording, windows
-from monitor.learn.unsettled import Unsettled
+from monitor.learn.varied import Varied
 from monitor.memcae import explanation, fusion
 from monitor.memcae.fusion import Reference
 from monitor.memcae.network import MemCAE
@@ -47,7 +47,7 @@ class Described:
 
 @torch.inference_mode()
 def describe(
-    network: MemCAE, preset: Preset, recording: Recording, window_s: float, hop_s: float, unsettled: int | None = None
+    network: MemCAE, preset: Preset, recording: Recording, window_s: float, hop_s: float, varied: int | None = None
 ) -> Described:
     """The windows of one recording as the preset's views see them through ``network``, in evaluation mode.
 
@@ -57,17 +57,17 @@ def describe(
         recording: at least a window of it.
         window_s: length of a window.
         hop_s: from one to the next.
-        unsettled: windows that had their turn before, for those to learn from (`monitor.learn.unsettled`); None is for
+        varied: windows that had their turn before, for those to learn from (`monitor.learn.varied`); None is for
             windows as in service.
     """
     cut = windows(recording.samples, window_s, hop_s)
     seen = []
     for first in range(0, len(cut), BATCH):
         batch = torch.from_numpy(cut[first : first + BATCH].copy()).to(network.centre.device)
-        if unsettled is None:
+        if varied is None:
             found = Observation(batch, preset.spectrogram, network)
         else:
-            found = Unsettled(batch, preset.spectrogram, network, unsettled + first)
+            found = Varied(batch, preset, network, varied + first)
         levels = explanation.band_levels(found.quiet_db, found.spec)
         seen.append(Described({name: VIEWS[name].describe(found) for name in preset.views}, levels))
     return join(seen)

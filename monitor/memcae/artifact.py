@@ -21,7 +21,7 @@ from monitor.memcae import preset as presets
 from monitor.memcae import tensorfile
 from monitor.memcae.model import MachineModel, from_tensors
 
-FORMAT = 1
+FORMAT = 2
 """Of the metadata and tensor names; raised when an older program could not read what a newer one writes."""
 
 MODEL_FILE = "model.safetensors"
@@ -128,7 +128,9 @@ def load_model(state_dir: Path, machine: str, version: str | None = None) -> Mac
     path = folder / MODEL_FILE
     metadata, tensors = tensorfile.read(path)
     if metadata.get("format") != FORMAT:
-        raise ArtifactError(f"{path}: is of format {metadata.get('format')!r}; this program reads format {FORMAT}")
+        raise ArtifactError(
+            f"{path}: is of format {metadata.get('format')!r}; this program reads format {FORMAT}: train again"
+        )
     if metadata.get("machine") != machine:
         raise ArtifactError(f"{path}: is the model of machine {metadata.get('machine')!r}, not of {machine!r}")
     try:

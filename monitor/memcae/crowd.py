@@ -39,18 +39,31 @@ def judge(members: Sequence[Member], samples: Tensor, together: Folded | None = 
     Returns:
         A window with a sample that is not finite scores NaN; the others are not touched by it.
     """
+    seen = Observation(samples, members[0].model.preset.spectrogram, together or members[0].network)
+    heard = finite(samples)  # said outright: the quietest half of a window would leave a NaN out
+    said = judge_seen(members, seen, by_machine=together is None)
+    value = said.value.where(heard, torch.nan)
+    return ViewScores(value, said.views, said.excess_db.where(heard[:, None], torch.nan))
+
+
+def judge_seen(members: Sequence[Member], seen: Observation, *, by_machine: bool = False) -> ViewScores:
+    """The same of an observation of finite samples.
+
+    Args:
+        members: of each window.
+        seen: of all windows.
+        by_machine: whether each machine's network has yet to look at its windows, or ``seen`` knows what they all say.
+    """
     preset = members[0].model.preset
-    seen = Observation(samples, preset.spectrogram, together or members[0].network)
-    described = {name: VIEWS[name].describe(seen) for name in preset.views if together or not VIEWS[name].network}
+    described = {name: VIEWS[name].describe(seen) for name in preset.views if not (by_machine and VIEWS[name].network)}
     distances = torch.stack([row for run in _runs(members) for row in _distances(run, seen, described)])
     models = [member.model for member in members]
     plain = preset.fusion == "plain"
     comparable = distances if plain else fusion.values(distances, _references(models))
-    heard = finite(samples)  # said outright: the quietest half of a window would leave a NaN out
-    value = fusion.fuse(comparable, [VIEWS[name].role for name in preset.views], preset.fusion).where(heard, torch.nan)
+    value = fusion.fuse(comparable, [VIEWS[name].role for name in preset.views], preset.fusion)
     excess = explanation.band_levels(seen.quiet_db, seen.spec) - records.normal_levels(models).mean_db
     columns = dict(zip(preset.views, comparable.unbind(dim=1), strict=True))
-    return ViewScores(value, columns, excess.where(heard[:, None], torch.nan))
+    return ViewScores(value, columns, excess)
 
 
 def _references(models: Sequence[MachineModel]) -> Reference:
@@ -70,10 +83,11 @@ def _runs(members: Sequence[Member]) -> Iterator[tuple[Member, slice]]:
 def _distances(run: tuple[Member, slice], seen: Observation, described: Mapping[str, Tensor]) -> Tensor:
     """Every view's distance of one machine's windows: [b, V]."""
     member, rows = run
-    part = seen.part(rows, member.network)
+    fitted = member.model.knowledge.views
+    part = seen if len(described) == len(fitted) else seen.part(rows, member.network)
     columns = []
-    for name, fitted in member.model.knowledge.views.items():
+    for name, known in fitted.items():
         view = VIEWS[name]
         vectors = described[name][rows] if name in described else view.describe(part)
-        columns.append(view.distance(fitted, vectors))
+        columns.append(view.distance(known, vectors))
     return torch.stack(columns, dim=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -11,14 +10,14 @@ import torch
 
 from monitor.audio.windows import Window
 from monitor.errors import DeviceError
-from monitor.memcae import crowd, overlap, records, ways
+from monitor.memcae import crowd, records, ways
 from monitor.memcae.allocation import keep_freed_memory
 from monitor.memcae.crowd import Member
 from monitor.memcae.folded import Folded
 from monitor.memcae.model import MachineModel
-from monitor.memcae.overlap import Past
 from monitor.memcae.preset import Preset
 from monitor.memcae.score import Score
+from monitor.memcae.sharing import Sharing
 from monitor.memcae.ways import Choice, Way
 
 BATCH_SAMPLES = 640_000
@@ -59,8 +58,7 @@ class Fleet:
         self._members: dict[str, Member] = {}
         self._ways: dict[Preset, Way] = {}
         self._stacks: dict[tuple[str, ...], Folded] = {}
-        self._pasts: dict[str, Past] = {}  # of machines whose windows overlap
-        self._ends_s: dict[str, float] = {}  # when each machine's last window ended, UTC, POSIX seconds
+        self._sharing = Sharing()
         for machine, model in models.items():
             self.replace(machine, model)
 
@@ -68,6 +66,11 @@ class Fleet:
     def models(self) -> Mapping[str, MachineModel]:
         """The models in service, by machine."""
         return {machine: member.model for machine, member in self._members.items()}
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """Machines whose windows overlap, of which what the next window shares is kept."""
+        return self._sharing.machines
 
     def prepare(self) -> Mapping[str, Choice]:
         """Get ready for years of scoring: find out, in about a second per preset, which way is fastest here.
@@ -95,7 +98,7 @@ class Fleet:
     def remove(self, machine: str) -> None:
         """Forget ``machine``; harmless when it is not there."""
         self._members.pop(machine, None)
-        self._pasts.pop(machine, None)
+        self._sharing.forget(machine)
         self._stacks = {names: stack for names, stack in self._stacks.items() if machine not in names}
 
     def score(self, windows: Sequence[Window]) -> list[Score]:
@@ -105,43 +108,15 @@ class Fleet:
         model gets the value NaN; no other window is touched by it.
         """
         scores = [records.unknown(window) for window in windows]
-        rest = []
-        for place, window in enumerate(windows):
-            if (score := self._gone_on(window)) is not None:
-                scores[place] = score
-            else:
-                rest.append(place)
+        # on a GPU a whole window costs no more than what is new of it
+        shared = self._sharing.score(windows, self._members) if self.device.type == "cpu" else {}
+        for place, score in shared.items():
+            scores[place] = score
+        rest = [place for place in range(len(windows)) if place not in shared]
         for places in self._batches(windows, rest):
             for place, score in zip(places, self._score([windows[i] for i in places]), strict=True):
                 scores[place] = score
         return scores
-
-    @torch.inference_mode()
-    def _gone_on(self, window: Window) -> Score | None:
-        """The score of a window that shares sound with the last one of its machine; None of any other."""
-        machine, member = window.machine, self._members.get(window.machine)
-        preset = None if member is None else member.model.preset
-        before_s = self._ends_s.get(machine, -math.inf)
-        self._ends_s[machine] = window.end_s
-        overlaps = window.start_s < before_s < window.end_s
-        if member is None or preset is None or not preset.grid or not overlaps or not self._goes_on(member, window):
-            self._pasts.pop(machine, None)
-            return None
-        spec, past = preset.spectrogram, self._pasts.get(machine)
-        by = 0 if past is None else overlap.shift(past, window, spec, preset.grid)
-        if past is not None and by:
-            past = overlap.go_on(member.network, spec, past, window, by)
-        else:
-            past = overlap.begin(member.network, spec, window)
-        self._pasts[machine] = past
-        (score,) = records.scores([member.model], [window], overlap.judge(member.model, past))
-        return score
-
-    def _goes_on(self, member: Member, window: Window) -> bool:
-        """Whether sharing is worth it: on a GPU, and where networks are stacked, a window alone costs as much."""
-        if self.device.type != "cpu" or self._way(member.model.preset).stacked:
-            return False
-        return records.can_score(member.model, window)
 
     def _batches(self, windows: Sequence[Window], among: Sequence[int]) -> Iterator[list[int]]:
         """Places of windows that can be scored in one pass: of one preset and length, machine by machine."""

@@ -17,6 +17,10 @@ octaves that makes 3.5 dB from end to end, which an open door or a dusty microph
 evenly. Measured on the toy cars, with `doubt`: none costs 0.1 % pAUC, twice as much is no better."""
 
 
+PLASTIC = 1.324717957244746
+"""The real root of x^3 = x + 1: steps by its powers fill a square as evenly as steps can."""
+
+
 def octaves(lowest_hz: float, count: int, apart_hz: float) -> Tensor:
     """Where bins lie above the pivot, ``count`` of them from ``lowest_hz`` on: [count], octaves, double precision."""
     hertz = lowest_hz + torch.arange(count, dtype=torch.float64) * apart_hz
@@ -58,20 +62,21 @@ def doubt(octave: Tensor, size: float) -> Tensor:
     return size**2 * (1 + torch.outer(octave, octave))
 
 
-def remainders(octave: Tensor, count: int, size: float, first: int = 0) -> Tensor:
-    """Levels and tilts that are just not forgiven, one for each of ``count`` windows; `doubt` is their covariance.
+def variations(octave: Tensor, count: int, bound: float, first: int = 0) -> Tensor:
+    """Levels and tilts within the bounds, one for each of ``count`` windows, that fill the bounds evenly.
 
-    They take turns, louder and quieter, brighter and darker, and begin at turn ``first``.
+    They are points of the R2 sequence (M. Roberts, "The unreasonable effectiveness of quasirandom sequences", 2018), so
+    that a few dozen windows leave no gap, and begin at turn ``first``.
 
     Args:
         octave: [d], from `octaves`.
         count: windows.
-        size: of the level, and of the tilt per octave, in the unit of the levels.
+        bound: most change of level at the pivot; of the tilt per octave TILT_PER_LEVEL of it.
         first: windows that had their turn before.
 
     Returns:
         [count, d], to be added.
     """
-    turn = torch.arange(first, first + count, device=octave.device)
-    level, tilt = (size * (1 - 2 * (turn // every % 2)).to(octave) for every in (1, 2))
-    return level[:, None] + tilt[:, None] * octave
+    turn = torch.arange(first + 1, first + count + 1, dtype=torch.float64)  # the sequence begins with no change
+    level, tilt = ((2 * ((0.5 + turn / PLASTIC**power) % 1) - 1).to(octave)[:, None] for power in (1, 2))
+    return bound * (level + TILT_PER_LEVEL * tilt * octave)

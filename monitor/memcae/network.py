@@ -8,10 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from monitor.memcae import forgiveness
 from monitor.memcae.memory import Memory
 from monitor.memcae.preset import NetworkSpec
-from monitor.memcae.spectrogram import DB_PER_NEPER
 
 LEAST_SPREAD = 1e-3
 """Smallest deviation a bin is divided by (nepers or |X|): a bin that is constant in training must not explode later."""
@@ -24,6 +22,22 @@ def padding(length: int, layers: int) -> int:
     more than a multiple of 2^layers.
     """
     return -(length - 1) % (1 << layers)
+
+
+def inner(columns: int, layers: int) -> tuple[int, int]:
+    """Which units of a spectrogram lie so far inside that nothing of them depends on where it ends.
+
+    A unit is the 2^layers columns from one position of the latent to the next. Its reconstruction is made of both of
+    these positions, and each of them sees one unit on either side.
+
+    Args:
+        columns: of the spectrogram.
+        layers: of the encoder.
+
+    Returns:
+        The first unit and the one after the last; the same where no unit does.
+    """
+    return 1, max(1, columns // (1 << layers) - 1)
 
 
 class MemCAE(nn.Module):
@@ -56,15 +70,6 @@ class MemCAE(nn.Module):
     def standardise(self, seen: Tensor) -> Tensor:
         """[B, F, T] spectrogram in units of each bin's deviation about its mean."""
         return (seen - self.centre[:, None]) / self.spread[:, None]
-
-    def forgive(self, seen: Tensor, bin_hz: float) -> Tensor:
-        """[B, F, T] logarithmic spectrogram, each window brought to the mean level and tilt of training, within bounds.
-
-        For scoring alone: an encoder that is trained on levelled crops tells less (measured, 1 % AUC).
-        """
-        excess = seen.mean(dim=2) - self.centre
-        octave = forgiveness.octaves(0.0, self.bins, bin_hz)
-        return seen - forgiveness.change(excess, octave, self.spec.forgiven_db / DB_PER_NEPER)[:, :, None]
 
     def layers(self, target: Tensor) -> tuple[Tensor, ...]:
         """Every layer of the encoder: standardised [B, F, T] -> [B, C, F', T'] each, F' and T' halved by each layer.

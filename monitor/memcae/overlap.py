@@ -7,9 +7,8 @@ The rule for borders: columns near a window's end are computed with it and anew 
 beginning, 16 columns of 1251, are what they are in the sound that goes on before it, not in a window that begins there.
 By that a score differs from the whole window's, 1e-3 of it at most (tests/memcae/test_overlap.py).
 
-It holds for a preset whose score is the mean of the network's error over time, `paper`'s, and for windows that begin on
-one grid, `monitor.memcae.preset.Preset.grid` samples apart. Everything else is computed whole: a preset that brings
-every window to a level of its own has nothing in common between two windows behind the network's first layer.
+It holds for a preset whose score is the mean of the network's error over time (`monitor.memcae.preset.Preset.additive`)
+and for windows that begin on one grid, `monitor.memcae.preset.Preset.grid` samples apart.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from monitor.audio.windows import Window
 from monitor.memcae import explanation
 from monitor.memcae.folded import Folded
 from monitor.memcae.model import MachineModel, ViewScores, finite
-from monitor.memcae.preset import SpectrogramSpec
+from monitor.memcae.preset import QUIET_BLOCK, SpectrogramSpec
 from monitor.memcae.spectrogram import averages, power, scaled
 from monitor.memcae.views import quiet
 
@@ -49,7 +48,7 @@ class Past:
     errors: Tensor
     """[T], squared error of every column, summed over the bins."""
     blocks: Tensor
-    """[F, n], power of every block of `quiet.BLOCK` frames."""
+    """[F, n], power of every block of `QUIET_BLOCK` frames."""
     recalled: Tensor
     """[1, C, F', 1], the memory's answer at the last latent column that does not feel the window's end."""
 
@@ -61,25 +60,11 @@ def begin(network: Folded, spec: SpectrogramSpec, window: Window) -> Past:
     recalled = network.recall(network.layers(target)[-1])
     edge = last_known(len(window.samples), spec, len(network.spec.channels))
     errors = (network.decode(recalled, target) - target).square().sum(dim=1)[0]
-    return Past(window, errors, averages(squared, quiet.BLOCK)[0], recalled[..., edge : edge + 1])
-
-
-def shift(past: Past, window: Window, spec: SpectrogramSpec, grid: int) -> int:
-    """Samples by which ``window`` goes on from the past one; 0 where the two do not share enough, or not one grid.
-
-    The time stamps only say where to look: what counts is that the shared sound is the same, sample for sample.
-    """
-    before = past.window
-    steps = round((window.start_s - before.start_s) * window.rate_hz / grid)
-    by, size = steps * grid, len(window.samples)
-    shared = size - by
-    if window.rate_hz != before.rate_hz or size != len(before.samples) or by <= 0 or shared < spec.rate_hz:
-        return 0
-    return by if np.array_equal(before.samples[by:], window.samples[:shared]) else 0
+    return Past(window, errors, averages(squared, QUIET_BLOCK)[0], recalled[..., edge : edge + 1])
 
 
 def go_on(network: Folded, spec: SpectrogramSpec, past: Past, window: Window, by: int) -> Past:
-    """The window that begins ``by`` samples, from `shift`, after the past one; only what is new is computed."""
+    """The window that begins ``by`` samples after the past one (`sharing.shift`); only what is new is computed."""
     samples = _samples(window)
     layers = len(network.spec.channels)
     columns, stride = by // spec.hop, 1 << layers  # of the shift, and from one latent column to the next
@@ -92,9 +77,9 @@ def go_on(network: Folded, spec: SpectrogramSpec, past: Past, window: Window, by
     recalled = torch.cat([past.recalled, network.recall(latent[..., 1:])], dim=3)
     fresh = (network.decode(recalled, target) - target).square().sum(dim=1)[0]
     errors = torch.cat([past.errors[columns : columns + since], fresh])
-    kept = columns // quiet.BLOCK
-    new = averages(squared, quiet.BLOCK)[0]
-    blocks = torch.cat([past.blocks[:, kept : since // quiet.BLOCK + kept], new], dim=1)[:, : past.blocks.shape[1]]
+    kept = columns // QUIET_BLOCK
+    new = averages(squared, QUIET_BLOCK)[0]
+    blocks = torch.cat([past.blocks[:, kept : since // QUIET_BLOCK + kept], new], dim=1)[:, : past.blocks.shape[1]]
     at = columns // stride
     return Past(window, errors, blocks, recalled[..., at : at + 1])
 

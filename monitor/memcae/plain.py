@@ -33,8 +33,8 @@ class PlainObservation(Observation):
 
     @cached_property
     def missing(self) -> Tensor:
-        """[B, F], the time average of target less reconstruction."""
-        return (self.target - self.reconstruction).mean(dim=2)
+        """[B, F], the time average of target less reconstruction, over the inner columns."""
+        return (self.target - self.reconstruction)[..., self.inner].mean(dim=2)
 
 
 @torch.inference_mode()

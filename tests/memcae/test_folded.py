@@ -34,7 +34,7 @@ def _lived_in(preset: Preset, seed: int) -> MemCAE:
 
 def _everything(network: MemCAE | Folded, seen: Tensor) -> list[Tensor]:
     """All that a network says of scaled spectrograms."""
-    target = network.standardise(network.forgive(seen, 31.25) if network.spec.forgiven_db else seen)
+    target = network.standardise(seen)
     layers = network.layers(target)
     recalled = network.recall(layers[-1])
     said = [target, *layers, recalled, network.decode(recalled, target), network.mean_decoded(recalled, target)]

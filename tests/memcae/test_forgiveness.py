@@ -55,8 +55,13 @@ def test_the_doubt_is_the_covariance_of_random_levels_and_tilts() -> None:
     torch.testing.assert_close(covariance, forgiveness.doubt(OCTAVE, 0.2), rtol=0.05, atol=0.005)
 
 
-def test_remainders_take_turns_and_their_covariance_is_the_doubt() -> None:
-    found = forgiveness.remainders(OCTAVE, 8, 0.2)
-    torch.testing.assert_close(found.mean(dim=0), torch.zeros_like(OCTAVE))
-    torch.testing.assert_close(found.T @ found / 8, forgiveness.doubt(OCTAVE, 0.2))
-    torch.testing.assert_close(forgiveness.remainders(OCTAVE, 5, 0.2, first=3), found[3:])
+def test_variations_fill_the_bounds_evenly_whatever_their_number() -> None:
+    found = forgiveness.variations(OCTAVE, 64, BOUND)
+    level, tilt = found[:, OCTAVE.tolist().index(0.0)], found.diff(dim=1)[:, -1] / OCTAVE.diff()[-1]
+    for values, most in ((level, BOUND), (tilt, BOUND * TILT_PER_LEVEL)):
+        gaps = torch.cat([torch.tensor([-most]), values.sort().values, torch.tensor([most])]).diff()
+        assert gaps.min() >= 0
+        assert gaps.max() < 2 * most * 4 / 64
+    quarters = (level > 0).int() + 2 * (tilt > 0).int()
+    assert torch.bincount(quarters).tolist() == pytest.approx([16, 16, 16, 16], abs=1)
+    torch.testing.assert_close(forgiveness.variations(OCTAVE, 5, BOUND, first=3), found[3:8])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -30,7 +32,9 @@ def test_the_fused_read_is_equations_three_and_four(scale: float) -> None:
 
 
 def test_each_of_several_memories_answers_its_own_queries() -> None:
-    memories = [Memory(DEFAULT.network).eval().requires_grad_(requires_grad=False) for _ in range(3)]
+    memories = [
+        Memory(replace(DEFAULT.network, slot_size=64)).eval().requires_grad_(requires_grad=False) for _ in range(3)
+    ]
     queries = _queries(90).view(3, 30, 64)
     found = reader(memories)(queries)
     for memory, mine, answers in zip(memories, queries, found, strict=True):

@@ -7,14 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.memcae import forgiveness
-from monitor.memcae.network import padding
-from monitor.memcae.preset import DEFAULT, PAPER
-from monitor.memcae.spectrogram import DB_PER_NEPER
+from monitor.memcae.network import inner, padding
+from monitor.memcae.preset import PAPER
 from tests.memcae.small import SMALL, SMALL_PAPER, network_of
 
 NETWORK = network_of(SMALL_PAPER)
-BIN_HZ = DEFAULT.spectrogram.bin_hz
 
 
 @given(length=st.integers(1, 5000), layers=st.integers(1, 5))
@@ -94,17 +91,26 @@ def test_the_papers_network_has_the_papers_sizes() -> None:
     assert network.memory is not None
     assert network.memory.slots.shape == (2000, 64)
     assert [layer[0].out_channels for layer in network.encoder] == [16, 32, 64]  # type: ignore[index]
-    assert DEFAULT.network.channels == (16, 32, 64)
+    assert PAPER.network.channels == (16, 32, 64)
 
 
-@pytest.mark.parametrize(("level", "tilt"), [(3.0, 0.0), (-3.0, 0.0), (0.0, 0.5), (2.0, -0.4)])
-def test_a_change_of_level_and_tilt_within_the_bounds_is_forgiven_and_no_more(level: float, tilt: float) -> None:
-    network = network_of(replace(SMALL, network=replace(SMALL.network, forgiven_db=3.0)))
-    network.set_statistics(torch.linspace(-1.0, -3.0, 257), torch.ones(257))
-    noise = torch.randn(2, 257, 20, generator=torch.Generator().manual_seed(0))
-    seen = network.forgive(network.centre[:, None] + noise, BIN_HZ)
-    change = (level + tilt * forgiveness.octaves(0.0, 257, BIN_HZ).float())[:, None] / DB_PER_NEPER
-    torch.testing.assert_close(network.forgive(seen + change, BIN_HZ), seen, rtol=0, atol=1e-4)
-    beyond = forgiveness.octaves(0.0, 257, BIN_HZ).float()[:, None] * 0.5 + 3.0
-    far = network.forgive(seen + 2 * beyond / DB_PER_NEPER, BIN_HZ)
-    torch.testing.assert_close(far, seen + beyond / DB_PER_NEPER, rtol=0, atol=1e-4)
+@torch.inference_mode()
+@pytest.mark.parametrize("layers", [2, 3])
+def test_inner_units_do_not_depend_on_where_the_sound_ends(layers: int) -> None:
+    network = network_of(replace(SMALL, network=replace(SMALL.network, widths=(4, 6)[: layers - 1])))
+    stride, columns = 1 << layers, 61
+    sound = torch.randn(1, 257, columns + 4 * stride, generator=torch.Generator().manual_seed(0))
+    first, past = inner(columns, layers)
+    assert (first, past) == (1, columns // stride - 1)
+    cut, longer = sound[..., 2 * stride : 2 * stride + columns], sound
+    here, there = (network.reconstruct(seen, network.layers(seen)[-1])[0] for seen in (cut, longer))
+    same = here[..., first * stride : past * stride]
+    torch.testing.assert_close(same, there[..., (2 + first) * stride : (2 + past) * stride], rtol=1e-4, atol=1e-5)
+    beyond = (here - there[..., 2 * stride : 2 * stride + columns]).abs().amax(dim=(0, 1))
+    assert beyond[: first * stride].max() > 1e-3
+    assert beyond[past * stride :].max() > 1e-3
+
+
+def test_a_sound_of_less_than_three_units_has_none_inside() -> None:
+    assert inner(23, 3) == (1, 1)
+    assert inner(24, 3) == (1, 2)

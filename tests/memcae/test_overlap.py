@@ -17,7 +17,8 @@ from monitor.memcae.fleet import Fleet
 from monitor.memcae.folded import Folded
 from monitor.memcae.model import MachineModel
 from monitor.memcae.plain import PlainFleet
-from tests.memcae.small import RATE_HZ, SMALL, SMALL_PAPER, fitted, noise
+from monitor.memcae.sharing import shift
+from tests.memcae.small import RATE_HZ, SMALL_PAPER, fitted, noise
 
 GRID = SMALL_PAPER.grid
 BEGINNING = 16
@@ -67,7 +68,7 @@ def test_going_on_gives_every_column_of_the_whole_window(size: int, steps: list[
     for step in steps:
         first += step * GRID
         window = _window(first, size)
-        by = overlap.shift(past, window, SPEC, GRID)
+        by = shift(past.window, window, SMALL_PAPER)
         assert by == (step * GRID if size - step * GRID >= RATE_HZ else 0)
         whole = overlap.begin(NETWORK, SPEC, window)
         past = overlap.go_on(NETWORK, SPEC, past, window, by) if by else whole
@@ -123,7 +124,7 @@ def test_windows_that_do_not_overlap_keep_nothing(calls: list[str]) -> None:
     fleet = Fleet({"a": MODEL}, "cpu")
     _agree(fleet, [_window(k * 2 * RATE_HZ) for k in range(3)])
     assert calls == []
-    assert fleet._pasts == {}
+    assert fleet.kept == frozenset()
 
 
 @pytest.mark.parametrize("spoil", ["gap", "off the grid", "other sound", "reload", "other length"])
@@ -161,11 +162,5 @@ def test_a_broken_sample_is_in_the_windows_that_hold_it_and_in_no_other(calls: l
     assert calls.count("go_on") == 19  # all but the first two of each, and those that hold or held the broken sample
 
 
-def test_a_preset_with_a_level_of_its_own_per_window_shares_nothing(calls: list[str]) -> None:
-    assert SMALL.grid == 0
+def test_a_preset_that_averages_frames_has_no_grid() -> None:
     assert replace(SMALL_PAPER, spectrogram=replace(SPEC, average=4)).grid == 0
-    _agree(Fleet({"a": fitted("a")}, "cpu"), [])
-    fleet = Fleet({"a": fitted("a")}, "cpu")
-    for k in range(3):
-        fleet.score([_window(k * 5 * GRID)])
-    assert calls == []

@@ -7,9 +7,10 @@ from typing import Protocol
 
 from torch import Tensor
 
+from monitor.memcae.network import inner
 from monitor.memcae.preset import NetworkSpec, SpectrogramSpec
 from monitor.memcae.spectrogram import power, scaled
-from monitor.memcae.views import quiet
+from monitor.memcae.views import envelope, quiet
 
 
 class Network(Protocol):
@@ -19,10 +20,6 @@ class Network(Protocol):
 
     def standardise(self, seen: Tensor) -> Tensor:
         """As `MemCAE.standardise`."""
-        ...
-
-    def forgive(self, seen: Tensor, bin_hz: float) -> Tensor:
-        """As `MemCAE.forgive`."""
         ...
 
     def layers(self, target: Tensor) -> tuple[Tensor, ...]:
@@ -71,6 +68,26 @@ class Observation:
         return quiet.levels_db(self.power)
 
     @cached_property
+    def envelopes(self) -> Tensor:
+        """[B, frames, bands], the loudness of a few bands in every frame, nepers."""
+        return envelope.envelopes(self.power, self.spec)
+
+    @cached_property
+    def movement(self) -> Tensor:
+        """[B, bands, octaves], the power at which each band moves at each rate, squared nepers."""
+        return envelope.movement(self.envelopes, self.spec).mean(dim=1)
+
+    @cached_property
+    def loudness(self) -> Tensor:
+        """[B, frames], the mean of all bands' envelopes, nepers."""
+        return self.envelopes.mean(dim=2)
+
+    @cached_property
+    def rises(self) -> Tensor:
+        """[B, frames - 1], how much all bands together rise from each frame to the next, nepers."""
+        return envelope.rises(self.envelopes)
+
+    @cached_property
     def scaled(self) -> Tensor:
         """[B, F, T], the spectrogram in the preset's scale."""
         return scaled(self.power, self.spec)
@@ -78,10 +95,7 @@ class Observation:
     @cached_property
     def target(self) -> Tensor:
         """[B, F, T], the spectrogram standardised: what the network sees and must bring back."""
-        seen = self.scaled
-        if self.network.spec.forgiven_db:
-            seen = self.network.forgive(seen, self.spec.bin_hz)
-        return self.network.standardise(seen)
+        return self.network.standardise(self.scaled)
 
     @cached_property
     def layers(self) -> tuple[Tensor, ...]:
@@ -99,9 +113,26 @@ class Observation:
         return self.network.decode(self.recalled, self.target)
 
     @cached_property
+    def inner(self) -> slice:
+        """The columns whose place in the network does not depend on where the window ends; all where there are none."""
+        stride = 1 << len(self.layers)
+        first, past = inner(self.target.shape[2], len(self.layers))
+        return slice(first * stride, past * stride) if past > first else slice(0, self.target.shape[2])
+
+    @cached_property
+    def texture(self) -> Tensor:
+        """[B, C, F'], the time average of the encoder's layer before the last, over the inner columns."""
+        stride = 1 << (len(self.layers) - 1)
+        columns = slice(self.inner.start // stride, -(-self.inner.stop // stride))
+        return self.layers[-2][..., columns].mean(dim=3)
+
+    @cached_property
     def missing(self) -> Tensor:
-        """[B, F], the time average of target less reconstruction."""
-        return self.target.mean(dim=2) - self.network.mean_decoded(self.recalled, self.target)
+        """[B, F], the time average of target less reconstruction, over the inner columns."""
+        stride = 1 << len(self.layers)
+        target = self.target[..., self.inner]
+        recalled = self.recalled[..., self.inner.start // stride : self.inner.stop // stride + 1]
+        return target.mean(dim=2) - self.network.mean_decoded(recalled, target)
 
     def part(self, rows: slice, network: Network) -> Observation:
         """Some of the windows, through another network; what does not depend on the network is not computed again."""

@@ -6,10 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from monitor.memcae.preset import QUIET_BLOCK
 from monitor.memcae.spectrogram import DB_PER_NEPER, POWER_FLOOR, averages
-
-BLOCK = 8
-"""Frames whose power is averaged before the logarithm: 64 ms; measured best between 4 and 16."""
 
 QUIET = 0.5
 """Share of the blocks that is kept, per bin, from the quiet end: passing noise is loud and falls in the other half."""
@@ -24,7 +22,7 @@ def levels_db(squared: Tensor) -> Tensor:
     Returns:
         [B, F], decibels re |X| = 1.
     """
-    return of_blocks(averages(squared, BLOCK) if squared.shape[2] >= BLOCK else squared)
+    return of_blocks(averages(squared, QUIET_BLOCK) if squared.shape[2] >= QUIET_BLOCK else squared)
 
 
 def of_blocks(blocks: Tensor) -> Tensor:
@@ -37,5 +35,5 @@ def _least(blocks: Tensor, count: int) -> Tensor:
     """The ``count`` least values of each row, in any order: [B, F, n] -> [B, F, count]."""
     if blocks.is_cuda:
         return blocks.topk(count, dim=2, largest=False, sorted=False).values
-    # NumPy's partition is vectorised: measured four times as fast as topk
-    return torch.from_numpy(np.partition(blocks.numpy(), count - 1, axis=2)[:, :, :count])
+    # NumPy's sort is vectorised: of 155 blocks, measured 1.6 times as fast as its partition, that 4 times as topk
+    return torch.from_numpy(np.sort(blocks.numpy(), axis=2)[:, :, :count])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -50,6 +51,7 @@ def fit(recordings: Sequence[Tensor]) -> Mapping[str, Tensor]:
     return {**contrast.fit(levelled, CHANGE_DB**2 * contrast.alike(bins, REACH_BINS), doubt), "normal": normal}
 
 
+@lru_cache
 def octaves(count: int) -> Tensor:
     """Where the bins between LOW_HZ and HIGH_HZ lie, ``count`` of them: [count], octaves above the pivot."""
     return forgiveness.octaves(LOW_HZ, count, (HIGH_HZ - LOW_HZ) / count)

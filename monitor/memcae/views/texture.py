@@ -11,8 +11,8 @@ from monitor.memcae.views.view import View
 
 
 def describe(seen: Observation) -> Tensor:
-    """The mean of every channel and frequency of the layer over the window: [B, C * F']."""
-    return seen.layers[-2].mean(dim=3).flatten(start_dim=1)
+    """The mean of every channel and frequency of the layer over the window's inner columns: [B, C * F']."""
+    return seen.texture.flatten(start_dim=1)
 
 
 TEXTURE = View("texture", Role.PARTNER, describe, latent.fit, latent.LEARNS, latent.distance, network=True)

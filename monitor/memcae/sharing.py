@@ -1,0 +1,167 @@
+"""Which windows share sound with the last one of their machine, and so their work; the rest is computed whole."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeAlias
+
+import numpy as np
+import torch
+
+from monitor.audio.windows import Window
+from monitor.memcae import continued, overlap, records
+from monitor.memcae.crowd import Member
+from monitor.memcae.preset import Preset
+from monitor.memcae.score import Score
+
+Past: TypeAlias = overlap.Past | continued.Past
+
+Heard: TypeAlias = tuple[int, Window, Member]
+"""A window that shares sound: its place among all, and who scores it."""
+
+AT_ONCE = 16
+"""Machines that go on together: more share no more of the cost, and hold more memory."""
+
+_Job: TypeAlias = tuple[Sequence[Heard], Sequence[Past | None], int]
+"""Windows of one preset and length, what their machines keep, and by how many samples they go on from that."""
+
+
+class Sharing:
+    """What machines whose windows overlap keep of their last window."""
+
+    def __init__(self) -> None:
+        self._pasts: dict[str, Past] = {}
+        self._ends_s: dict[str, float] = {}  # when each machine's last window ended, UTC, POSIX seconds
+
+    @property
+    def machines(self) -> frozenset[str]:
+        """Those of which something is kept."""
+        return frozenset(self._pasts)
+
+    def forget(self, machine: str) -> None:
+        """Keep nothing of ``machine``; harmless when nothing was kept."""
+        self._pasts.pop(machine, None)
+
+    def score(self, windows: Sequence[Window], members: Mapping[str, Member]) -> dict[int, Score]:
+        """The scores of the windows that share sound with the last one of their machine, by their place.
+
+        Args:
+            windows: of any machines, each machine's in the order of time.
+            members: the models in service, by machine.
+        """
+        found: dict[int, Score] = {}
+        for turn in _turns(self._sharing(windows, members)):
+            for job in self._jobs(turn):
+                with _one_thread():  # measured on two cores: two threads that divide so little take longer
+                    pasts, scores = _score(job)
+                self._pasts.update({past.window.machine: past for past in pasts})
+                found |= scores
+        return found
+
+    def _jobs(self, turn: Sequence[Heard]) -> Iterator[_Job]:
+        """The windows of one turn in parts that can be scored together."""
+        groups: dict[tuple[Preset, int, int], list[Heard]] = {}
+        for heard in turn:
+            preset = heard[2].model.preset
+            groups.setdefault((preset, len(heard[1].samples), self._shift(heard[1], preset)), []).append(heard)
+        for (_, _, by), alike in groups.items():
+            for first in range(0, len(alike), AT_ONCE):
+                part = alike[first : first + AT_ONCE]
+                yield part, [self._pasts.get(window.machine) if by else None for _, window, _ in part], by
+
+    def _sharing(self, windows: Sequence[Window], members: Mapping[str, Member]) -> Iterator[Heard]:
+        for place, window in enumerate(windows):
+            machine, member = window.machine, members.get(window.machine)
+            before_s = self._ends_s.get(machine, -math.inf)
+            self._ends_s[machine] = window.end_s
+            overlaps = window.start_s < before_s < window.end_s
+            if member is not None and overlaps and _can_share(member, window):
+                yield place, window, member
+            else:
+                self.forget(machine)
+
+    def _shift(self, window: Window, preset: Preset) -> int:
+        """Samples by which the window goes on from the last one of its machine; 0 where it does not."""
+        past = self._pasts.get(window.machine)
+        return 0 if past is None else shift(past.window, window, preset)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch use one thread within."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@torch.inference_mode()
+def _score(job: _Job) -> tuple[Sequence[Past], dict[int, Score]]:
+    """What is kept of the windows of a job, and their scores by place."""
+    heard, pasts, by = job
+    places, windows, members = zip(*heard, strict=True)
+    if members[0].model.preset.additive:
+        return _additive(members, pasts, windows, by, places)
+    kept = [past for past in pasts if isinstance(past, continued.Past)]
+    if len(kept) == len(windows):
+        found = continued.go_on(members, kept, windows, by)
+    else:
+        found = [continued.begin(*each) for each in zip(members, windows, strict=True)]
+    scores = records.scores([member.model for member in members], windows, continued.judge(members, found))
+    return found, dict(zip(places, scores, strict=True))
+
+
+def _additive(
+    members: Sequence[Member], pasts: Sequence[Past | None], windows: Sequence[Window], by: int, places: Sequence[int]
+) -> tuple[Sequence[Past], dict[int, Score]]:
+    found: list[overlap.Past] = []
+    scores: dict[int, Score] = {}
+    for member, past, window, place in zip(members, pasts, windows, places, strict=True):
+        spec = member.model.preset.spectrogram
+        if isinstance(past, overlap.Past):
+            found.append(overlap.go_on(member.network, spec, past, window, by))
+        else:
+            found.append(overlap.begin(member.network, spec, window))
+        (scores[place],) = records.scores([member.model], [window], overlap.judge(member.model, found[-1]))
+    return found, scores
+
+
+def shift(before: Window, window: Window, preset: Preset) -> int:
+    """Samples by which ``window`` goes on from ``before``; 0 where the two do not share enough, or not one grid.
+
+    The time stamps only say where to look: what counts is that the shared sound is the same, sample for sample.
+    """
+    steps = round((window.start_s - before.start_s) * window.rate_hz / preset.grid)
+    by, size = steps * preset.grid, len(window.samples)
+    shared = size - by
+    if window.rate_hz != before.rate_hz or size != len(before.samples) or by <= 0 or shared < window.rate_hz:
+        return 0
+    return by if np.array_equal(before.samples[by:], window.samples[:shared]) else 0
+
+
+def _can_share(member: Member, window: Window) -> bool:
+    preset = member.model.preset
+    if not preset.grid or not records.can_score(member.model, window):
+        return False
+    if preset.additive:
+        return True
+    power = float(np.dot(window.samples, window.samples))  # not finite where a sample is not
+    return math.isfinite(power) and continued.long_enough(preset, len(window.samples))
+
+
+def _turns(sharing: Iterable[Heard]) -> list[list[Heard]]:
+    """Every machine's first window, then every machine's second one, and so on."""
+    turns: list[list[Heard]] = []
+    seen: Counter[str] = Counter()
+    for heard in sharing:
+        turn = seen[heard[1].machine]
+        seen[heard[1].machine] += 1
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(heard)
+    return turns

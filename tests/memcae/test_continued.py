@@ -1,0 +1,156 @@
+"""Overlapping windows of the default preset: going on gives what computing the whole window gives, many at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from monitor.audio.windows import Window
+from monitor.memcae import continued
+from monitor.memcae.fleet import Fleet
+from monitor.memcae.model import MachineModel
+from monitor.memcae.plain import PlainFleet
+from monitor.memcae.preset import DEFAULT, Preset
+from tests.memcae.small import RATE_HZ, SMALL, fitted, noise
+
+GRID = SMALL.grid
+SIZE = 3 * RATE_HZ
+TWO_LAYERS = replace(
+    SMALL, network=replace(SMALL.network, widths=(4,)), spectrogram=replace(SMALL.spectrogram, average=8)
+)
+"""Its units are as long, of half as many columns."""
+
+
+def _model(machine: str, seed: int = 0, preset: Preset = SMALL) -> MachineModel:
+    """A model whose network brings something back, so that every unit depends on its neighbours."""
+    model = fitted(machine, preset, seed)
+    generator = torch.Generator().manual_seed(seed)
+    for layer in model.network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            held = layer.state_dict()
+            held["running_var"].uniform_(0.5, 2, generator=generator)
+            held["bias"].normal_(0, 0.5, generator=generator)
+    return model
+
+
+MODELS = {name: _model(name, seed) for seed, name in enumerate("abc")}
+
+
+def _sound(seconds: float = 12.0, seed: int = 3) -> Tensor:
+    sound = noise(1, seconds, seed=seed)[0]
+    sound[20_000:24_000] *= 8
+    sound[50_000:90_000] *= torch.linspace(1, 3, 40_000)
+    return sound
+
+
+SOUNDS = {name: _sound(seed=seed) for seed, name in enumerate("abc")}
+
+
+def _window(first: int, machine: str = "a", size: int = SIZE, sound: Tensor | None = None) -> Window:
+    heard = SOUNDS[machine] if sound is None else sound
+    return Window(machine, 50.0 + first / RATE_HZ, RATE_HZ, 0, heard[first : first + size].numpy().copy())
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Which way the windows went, and how many together."""
+    told: list[tuple[str, int]] = []
+    begin, go_on = continued.begin, continued.go_on
+
+    def beginning(member: object, window: object) -> object:
+        told.append(("begin", 1))
+        return begin(member, window)  # type: ignore[arg-type]
+
+    def going_on(members: list[object], *rest: object) -> object:
+        told.append(("go on", len(members)))
+        return go_on(members, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(continued, "begin", beginning)
+    monkeypatch.setattr(continued, "go_on", going_on)
+    return told
+
+
+def _agree(fleet: Fleet, windows: list[Window]) -> None:
+    plain = PlainFleet(fleet.models)
+    for fast, slow in zip(fleet.score(windows), plain.score(windows), strict=True):
+        assert fast.machine == slow.machine
+        assert fast.value == pytest.approx(slow.value, rel=2e-4, abs=2e-4, nan_ok=True)
+        assert dict(fast.views) == pytest.approx(dict(slow.views), rel=2e-4, abs=2e-4, nan_ok=True)
+        assert [band.low_hz for band in fast.bands] == [band.low_hz for band in slow.bands]
+
+
+def test_the_default_preset_shares_in_units_of_a_quarter_of_a_second() -> None:
+    assert DEFAULT.grid == SMALL.grid == TWO_LAYERS.grid == 4096
+    assert replace(DEFAULT, views=(*DEFAULT.views, "latent")).grid == 0
+    assert replace(DEFAULT, network=replace(DEFAULT.network, widths=(8,))).grid == 0  # half a segment of movement
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(2 * RATE_HZ, 4 * RATE_HZ), st.lists(st.integers(1, 9), min_size=2, max_size=6), st.booleans())
+def test_going_on_scores_as_the_whole_window(size: int, steps: list[int], two: bool) -> None:
+    fleet = Fleet({"a": _model("a", 5, TWO_LAYERS) if two else MODELS["a"]}, "cpu")
+    first = 0
+    for step in steps:
+        _agree(fleet, [_window(first, size=size)])
+        first += step * GRID
+
+
+def test_the_machines_of_a_drain_go_on_together(calls: list[tuple[str, int]]) -> None:
+    fleet = Fleet(MODELS, "cpu")
+    for k in range(4):
+        _agree(fleet, [_window(4 * k * GRID, name) for name in MODELS])
+    assert calls == [*[("begin", 1)] * 3, ("go on", 3), ("go on", 3)]  # the first could not know
+    assert fleet.kept == frozenset("abc")
+
+
+def test_a_backlog_of_one_machine_goes_on_in_turn(calls: list[tuple[str, int]]) -> None:
+    fleet = Fleet(MODELS, "cpu")
+    _agree(fleet, [_window(0), _window(0, "b")])
+    _agree(fleet, [_window(k * GRID, name) for k in (4, 8, 12) for name in ("a", "b")])
+    assert calls == [("begin", 1), ("begin", 1), ("go on", 2), ("go on", 2)]
+
+
+def test_a_broken_sample_is_in_the_windows_that_hold_it_and_in_no_other(calls: list[tuple[str, int]]) -> None:
+    sound = SOUNDS["a"].clone()
+    sound[60_000] = torch.inf
+    fleet = Fleet(MODELS, "cpu")
+    for k in range(12):
+        windows = [_window(3 * k * GRID, sound=sound), _window(3 * k * GRID, "b")]
+        mine, other = fleet.score(windows)
+        assert np.isfinite(other.value)
+        assert np.isfinite(mine.value) == np.isfinite(windows[0].samples).all()
+    assert ("go on", 2) in calls
+
+
+@pytest.mark.parametrize("spoil", ["gap", "off the grid", "other sound", "reload", "other length"])
+def test_what_is_not_the_same_sound_is_computed_whole(calls: list[tuple[str, int]], spoil: str) -> None:
+    fleet = Fleet(MODELS, "cpu")
+    for k in range(3):
+        fleet.score([_window(k * 3 * GRID)])
+    at = 9 * GRID
+    following = {
+        "gap": _window(at + SIZE),
+        "off the grid": _window(at + 100),
+        "other sound": _window(at, sound=SOUNDS["a"] + 0.01),
+        "reload": _window(at),
+        "other length": _window(at, size=SIZE + 640),
+    }[spoil]
+    if spoil == "reload":
+        fleet.replace("a", _model("a", 9))
+    calls.clear()
+    _agree(fleet, [following])
+    assert ("go on", 1) not in calls
+
+
+def test_a_window_without_a_unit_inside_or_a_segment_of_movement_is_scored_whole(calls: list[tuple[str, int]]) -> None:
+    fleet = Fleet(MODELS, "cpu")
+    for k in range(3):
+        _agree(fleet, [_window(k * GRID, size=20_000)])
+    assert calls == []
+    assert fleet.kept == frozenset()
