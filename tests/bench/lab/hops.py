@@ -60,8 +60,8 @@ def measure(
 def _seconds(fleet: Fleet, preset: Preset, sounds: Mapping[str, Samples], hop_s: float) -> tuple[float, float]:
     """Seconds, on the clock and of the processor, for the windows of all the sound but the first and the last window's.
 
-    They come as in service: every machine's next window is scored in one go. Those that begin in the first window's sound are not timed: the
-    first is computed whole at any hop, and so is the second, which is the first to be seen to overlap.
+    They come as in service: every machine's next window is scored in one go. Those that begin in the first window's
+    sound are not timed: the first is computed whole at any hop, and so is the second, the first seen to overlap.
     """
     turns = zip(*(_windows(preset, machine, sound, hop_s) for machine, sound in sounds.items()), strict=True)
     last_s = len(next(iter(sounds.values()))) / preset.spectrogram.rate_hz - WINDOW_S
