@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -47,10 +48,18 @@ def edges_hz(spec: SpectrogramSpec) -> list[float]:
 
 def band_levels(levels: Tensor, spec: SpectrogramSpec) -> Tensor:
     """The mean level of every band: levels of the bins [B, F], decibels -> [B, K]."""
+    return levels @ _shares(spec).to(levels)
+
+
+@lru_cache
+def _shares(spec: SpectrogramSpec) -> Tensor:
+    """The share of each bin in the mean of its band: [F, K]."""
     borders = [round(edge / spec.bin_hz) for edge in edges_hz(spec)]
     borders[-1] = spec.bins  # the last bin, at half the rate, closes the last band
-    widths = [high - low for low, high in itertools.pairwise(borders)]
-    return torch.stack([part.mean(dim=1) for part in torch.split(levels, widths, dim=1)], dim=1)
+    shares = torch.zeros(spec.bins, BANDS)
+    for band, (low, high) in enumerate(itertools.pairwise(borders)):
+        shares[low:high, band] = 1 / (high - low)
+    return shares
 
 
 def normal_levels(levels: Tensor) -> NormalLevels:

@@ -201,7 +201,7 @@ DEFAULT = Preset(
 bands, and calibrated views of one window; two of them ask a memory.
 
 Half as many channels as `paper`: twice as many tell no more (measured on the toy cars, the motor and the simulated
-faults: within what the training's seed does) and cost 2.5 times the operations."""
+faults: within what the training's seed does) and cost 2.7 times the operations."""
 
 PRESETS: Mapping[str, Preset] = types.MappingProxyType({p.name: p for p in (DEFAULT, PAPER, PAPER_LITERAL)})
 """The presets by the name that the configuration uses."""
