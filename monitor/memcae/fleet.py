@@ -11,7 +11,7 @@ import torch
 from monitor.audio.windows import Window
 from monitor.errors import DeviceError
 from monitor.memcae import crowd, records, ways
-from monitor.memcae.allocation import keep_freed_memory
+from monitor.memcae.allocation import keep_freed_memory, leave_out_what_stays
 from monitor.memcae.crowd import Member
 from monitor.memcae.folded import Folded
 from monitor.memcae.model import MachineModel
@@ -88,6 +88,7 @@ class Fleet:
         self._ways = {preset: choice.way for preset, choice in choices.items()}
         for machine, model in self.models.items():
             self.replace(machine, model)
+        leave_out_what_stays()
         return {preset.name: choice for preset, choice in choices.items()}
 
     def replace(self, machine: str, model: MachineModel) -> None:

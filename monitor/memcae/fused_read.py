@@ -24,6 +24,10 @@ BRIEF_LIMIT = 8.0
 """Largest product of a query's and a slot's distance from their means that is read in bfloat16: the logits then are
 off by 2^-8 of it at most, 3 % of a weight, at random (tests/memcae/test_fused_read.py holds what comes of it)."""
 
+BRIEF_BLOCK = 1024
+"""Queries read in bfloat16 at a time: their weights, 4 MB, stay near the processor. Measured on two cores: up to 14 %
+faster than the 5181 of a window at once; 512 and 2048 gain less."""
+
 LANES = 16
 """The column of ones that sums the weights is padded to what a vector register holds."""
 
@@ -65,7 +69,8 @@ def brief_reader(memory: Memory) -> Read | None:
             return exact(queries[None])[0]
         common = slots @ middle
         values = ((common - common.amax()).exp()[:, None] * counted).bfloat16()
-        answers = ((away.bfloat16() @ keys).exp_() @ values).float()
+        blocks = torch.split(away.bfloat16(), BRIEF_BLOCK)
+        answers = torch.cat([(block @ keys).exp_() @ values for block in blocks]).float()
         size = slots.shape[1]
         return centre + answers[:, :size] / answers[:, size : size + 1]
 
