@@ -98,7 +98,7 @@ def go_on(members: Sequence[Member], pasts: Sequence[Past], windows: Sequence[Wi
     Args:
         members: of one preset and different machines.
         pasts: of windows of one length.
-        windows: that go on from them (`monitor.memcae.overlap.shift`).
+        windows: that go on from them (`monitor.memcae.sharing.shift`).
         by: a multiple of the preset's grid.
     """
     preset = members[0].model.preset
@@ -115,6 +115,7 @@ def go_on(members: Sequence[Member], pasts: Sequence[Past], windows: Sequence[Wi
     whole = new * preset.unit_frames
     blocks = averages(by_frame.transpose(1, 2), QUIET_BLOCK)
     columns = scaled(by_frame[:, :whole].transpose(1, 2), spec)
+    segments = pasts[0].movement.shape[1]  # of a window; a far step brings one more, of before its beginning
     kept = (frames // preset.unit_frames) * preset.unit_frames // QUIET_BLOCK
     gone = whole // QUIET_BLOCK
     found = []
@@ -128,7 +129,7 @@ def go_on(members: Sequence[Member], pasts: Sequence[Past], windows: Sequence[Wi
                 by_frame[row, whole:].clone(),
                 torch.cat([past.blocks[:, :, gone:kept], blocks[row]], dim=2),
                 envelopes[row, movement.shape[1] * SEGMENT_STEP :].clone(),
-                torch.cat([past.movement[:, movement.shape[1] :], movement[row]], dim=1),
+                torch.cat([past.movement[:, movement.shape[1] :], movement[row]], dim=1)[:, -segments:],
                 torch.cat([past.loudness[:, whole:], fresh[row].mean(dim=2)], dim=1),
                 torch.cat([past.rises[:, whole:], rises[row]], dim=1),
                 target[..., -past.target.shape[2] :].clone(),

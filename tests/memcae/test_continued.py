@@ -101,6 +101,17 @@ def test_going_on_scores_as_the_whole_window(size: int, steps: list[int], two: b
         first += step * GRID
 
 
+@pytest.mark.parametrize("units", [1, 3, 4, 34, 35])
+def test_ten_seconds_go_on_by_a_little_and_by_as_much_as_leaves_a_second_in_common(
+    calls: list[tuple[str, int]], units: int
+) -> None:
+    fleet = Fleet(MODELS, "cpu")
+    sound = _sound(40.0)
+    for k in range(4):
+        _agree(fleet, [_window(k * units * GRID, size=10 * RATE_HZ, sound=sound)])
+    assert calls == [("begin", 1), ("go on", 1), ("go on", 1)]
+
+
 def test_the_machines_of_a_drain_go_on_together(calls: list[tuple[str, int]]) -> None:
     fleet = Fleet(MODELS, "cpu")
     for k in range(4):
