@@ -6,14 +6,17 @@ It is blind to how the blocks were cut. Judging is `monitor.detect.microphone`'s
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.audio.block import AudioBlock, Samples
 from monitor.audio.level import rms_dbfs
 from monitor.audio.source import MODEL_RATE_HZ
 from monitor.audio.stretch import follow
+
+Powers: TypeAlias = NDArray[np.float64]
 
 FULL_SCALE: Final = 0.95
 """From here on a sample counts as clipped, share of full scale: a converter clips at 1, and resampling after it lets
@@ -42,6 +45,10 @@ MOST_LINES: Final = 4
 HUM_S: Final = 4
 """Seconds that the comb is looked for in: with bins 0.25 Hz apart, a motor that turns 1 % slower than mains is told
 from it, and mains may stray by a thousandth, as it does in normal operation."""
+HUM_SPECTRA: Final = 3
+"""Power spectra, a second apart, that are averaged (Welch's method). By one alone a simulated fan reaches 12.6 dB by
+chance and hum as loud as itself 18.7 dB at times; by the mean of three, 10.9 and 18.4 dB: they no longer come so near
+that a second in seven is missed. Five gain 1 dB more and answer 2 s later."""
 DECIMATION: Final = 8
 """For the comb, 2 kHz are plenty; means of 8 samples let a tone at 1.7 kHz through by -16 dB, which is no comb."""
 LINE_SIDES_HZ: Final = (2.0, 8.0)
@@ -62,6 +69,8 @@ _LINES: Final = _MIDDLES + np.arange(-2, 3)
 """The window's main lobe, 1 Hz wide."""
 _NEAR, _FAR = (round(hz * HUM_S) for hz in LINE_SIDES_HZ)
 _SIDES: Final = _MIDDLES + np.concatenate([np.arange(-_FAR, -_NEAR), np.arange(_NEAR, _FAR)])
+_BINS: Final = int(_SIDES.max()) + 1
+"""Of a spectrum, so many are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,7 @@ class Second:
     bands_dbfs: tuple[float, ...]
     """Level in each octave of ``BAND_EDGES_HZ``."""
     hums: tuple[Hum, ...] = ()
-    """For each of ``MAINS_HZ``, over the last ``HUM_S``; empty at the beginning of a stretch."""
+    """For each of ``MAINS_HZ``, over the last ``HUM_S + HUM_SPECTRA - 1`` seconds; empty at a stretch's beginning."""
     twin: int | None = None
     """Another channel that has the same sound, index from 0."""
 
@@ -121,6 +130,8 @@ class MeterState:
     begun: bool = False
     low: tuple[Samples, ...] = ()
     """The last seconds of the stretch, decimated, at most ``HUM_S``, each of shape [n, channels]."""
+    powers: tuple[Powers, ...] = ()
+    """Of its last ``HUM_S``, and of those a second before each, at most ``HUM_SPECTRA``, each of shape [channels, bins]."""
 
 
 def measure(channels: tuple[int, ...], state: MeterState, block: AudioBlock) -> tuple[MeterState, tuple[Second, ...]]:
@@ -153,23 +164,27 @@ def measure(channels: tuple[int, ...], state: MeterState, block: AudioBlock) -> 
     for place in range(whole):
         samples = held[place * MODEL_RATE_HZ : (place + 1) * MODEL_RATE_HZ]
         start_s = state.origin_s + (state.position - len(held)) / MODEL_RATE_HZ + place
-        state = replace(state, low=(*state.low, _decimated(samples))[-HUM_S:])
-        measured += _seconds(channels, samples, start_s, state.low)
+        low = (*state.low, _decimated(samples))[-HUM_S:]
+        powers = state.powers if len(low) < HUM_S else (*state.powers, _low_power(low))[-HUM_SPECTRA:]
+        state = replace(state, low=low, powers=powers)
+        measured += _seconds(channels, samples, start_s, powers)
     rest = held[whole * MODEL_RATE_HZ :].copy()
     return replace(state, chunks=(rest,) if len(rest) else (), pending=len(rest)), tuple(measured)
 
 
-def _seconds(channels: tuple[int, ...], samples: Samples, start_s: float, low: tuple[Samples, ...]) -> list[Second]:
+def _seconds(
+    channels: tuple[int, ...], samples: Samples, start_s: float, powers: tuple[Powers, ...]
+) -> list[Second]:
     with np.errstate(invalid="ignore", divide="ignore"):  # a sample that is no number has no twin
         twins = _twins(channels, samples)
-    hums = np.concatenate(low) if len(low) == HUM_S else None
+    power = np.mean(powers, axis=0) if len(powers) == HUM_SPECTRA else None
     # Each channel is copied out (and blocks above), so that no sum depends on how its samples lay in memory.
     return [
         _second(
             channel,
             np.ascontiguousarray(samples[:, place]),
             start_s,
-            () if hums is None else _hums(np.ascontiguousarray(hums[:, place])),
+            () if power is None else _hums(power[place]),
             twins[place],
         )
         for place, channel in enumerate(channels)
@@ -218,12 +233,22 @@ def _decimated(samples: Samples) -> Samples:
     return low
 
 
-def _hums(low: Samples) -> tuple[Hum, ...]:
-    """How much of ``low`` ([n], decimated, ``HUM_S`` long) is a comb, for each mains frequency."""
-    if not np.isfinite(low).all():
+def _low_power(low: tuple[Samples, ...]) -> Powers:
+    """Power in each bin, full scale's square, of ``low``, ``HUM_S`` seconds of [n, channels]: -> [channels, bins].
+
+    Not numbers where a sample was none.
+    """
+    sound = np.ascontiguousarray(np.concatenate(low).T)
+    with np.errstate(invalid="ignore"):
+        spectrum = np.fft.rfft((sound - sound.mean(axis=1, keepdims=True)) * _LOW_HANN)[:, :_BINS]
+        power: Powers = (spectrum.real**2 + spectrum.imag**2).astype(np.float64) * _LOW_WEIGHT
+    return np.asarray(np.maximum(power, FLOOR))  # what is no number stays none
+
+
+def _hums(power: Powers) -> tuple[Hum, ...]:
+    """How much of a spectrum [bins] is a comb, for each mains frequency."""
+    if not np.isfinite(power).all():
         return ()
-    spectrum = np.fft.rfft((low - low.mean()) * _LOW_HANN)
-    power = np.maximum((spectrum.real**2 + spectrum.imag**2).astype(np.float64) * _LOW_WEIGHT, FLOOR)
     lines, sides = power[_LINES], np.median(power[_SIDES], axis=2)
     prominence = np.sort(10 * np.log10(lines.max(axis=2) / sides), axis=1)[:, -MOST_LINES]
     levels = 10 * np.log10(lines.sum(axis=(1, 2)))

@@ -40,7 +40,8 @@ class NormalSound:
     clipped: float
     """Greatest share of clipped samples."""
     hum_db: tuple[float, ...]
-    """Greatest prominence of the comb at each of ``MAINS_HZ``, decibels; 0 where no recording lasted long enough."""
+    """Greatest prominence of the comb at each of ``MAINS_HZ``, decibels. Empty where no recording lasted long
+    enough: hum is then not judged."""
 
     def to_dict(self) -> JsonObject:
         """As a JSON object."""
@@ -72,7 +73,7 @@ class NormalSound:
             tilt_low_db=_list(data, "tilt_low_db", TREBLE.stop - TREBLE.start),
             offset=get_float(data, "offset"),
             clipped=get_float(data, "clipped"),
-            hum_db=_list(data, "hum_db", len(MAINS_HZ)),
+            hum_db=_list(data, "hum_db", len(MAINS_HZ)) if data.get("hum_db") != [] else (),
         )
 
 
@@ -96,7 +97,7 @@ def normal_sound(seconds: Sequence[Second]) -> NormalSound | None:
         tilt_low_db=tuple(np.percentile(treble, SHARES[0], axis=0).tolist()),
         offset=max(abs(second.offset) for second in heard),
         clipped=max(second.clipped for second in heard),
-        hum_db=tuple(np.max(hums, axis=0).tolist()) if hums else (0.0,) * len(MAINS_HZ),
+        hum_db=tuple(np.max(hums, axis=0).tolist()) if hums else (),
     )
 
 
