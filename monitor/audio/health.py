@@ -131,7 +131,7 @@ class MeterState:
     low: tuple[Samples, ...] = ()
     """The last seconds of the stretch, decimated, at most ``HUM_S``, each of shape [n, channels]."""
     powers: tuple[Powers, ...] = ()
-    """Of its last ``HUM_S``, and of those a second before each, at most ``HUM_SPECTRA``, each of shape [channels, bins]."""
+    """Of its last ``HUM_S`` and those a second before each, at most ``HUM_SPECTRA``, each of shape [channels, bins]."""
 
 
 def measure(channels: tuple[int, ...], state: MeterState, block: AudioBlock) -> tuple[MeterState, tuple[Second, ...]]:
@@ -172,9 +172,7 @@ def measure(channels: tuple[int, ...], state: MeterState, block: AudioBlock) -> 
     return replace(state, chunks=(rest,) if len(rest) else (), pending=len(rest)), tuple(measured)
 
 
-def _seconds(
-    channels: tuple[int, ...], samples: Samples, start_s: float, powers: tuple[Powers, ...]
-) -> list[Second]:
+def _seconds(channels: tuple[int, ...], samples: Samples, start_s: float, powers: tuple[Powers, ...]) -> list[Second]:
     with np.errstate(invalid="ignore", divide="ignore"):  # a sample that is no number has no twin
         twins = _twins(channels, samples)
     power = np.mean(powers, axis=0) if len(powers) == HUM_SPECTRA else None
