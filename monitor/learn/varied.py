@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from torch import Tensor
 
 from monitor.memcae import forgiveness
 from monitor.memcae.network import MemCAE
+from monitor.memcae.once import once
 from monitor.memcae.preset import Preset
 from monitor.memcae.spectrogram import DB_PER_NEPER
 from monitor.memcae.views.observation import Observation
@@ -32,7 +31,7 @@ class Varied(Observation):
         self.bound = preset.training.forgiven_db / DB_PER_NEPER
         self.turn = turn
 
-    @cached_property
+    @once
     def target(self) -> Tensor:
         """[B, F, T], as `Observation.target`, varied."""
         if not self.bound:

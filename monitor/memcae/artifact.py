@@ -21,7 +21,7 @@ from monitor.memcae import preset as presets
 from monitor.memcae import tensorfile
 from monitor.memcae.model import MachineModel, from_tensors
 
-FORMAT = 2
+FORMAT = 3
 """Of the metadata and tensor names; raised when an older program could not read what a newer one writes."""
 
 MODEL_FILE = "model.safetensors"

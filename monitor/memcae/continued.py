@@ -23,10 +23,10 @@ from monitor.memcae import crowd
 from monitor.memcae.crowd import Member
 from monitor.memcae.model import ViewScores
 from monitor.memcae.network import inner
-from monitor.memcae.preset import QUIET_BLOCK, SEGMENT_STEP, Preset
-from monitor.memcae.spectrogram import averages, power, scaled
-from monitor.memcae.views import envelope, quiet
-from monitor.memcae.views.observation import Observation
+from monitor.memcae.preset import SEGMENT_STEP, Preset
+from monitor.memcae.spectrogram import in_scale
+from monitor.memcae.views import envelope
+from monitor.memcae.views.observation import InPieces, Observation
 
 BY_UNIT = 2
 """Positions of the encoder's layer before the last in a unit: the last layer halves them."""
@@ -37,10 +37,8 @@ class Past:
     """What is kept of a window for the next one; U is its number of whole units, counted from its beginning."""
 
     window: Window
-    tail: Tensor
-    """[1, r, F], power of the frames after the last whole unit."""
-    blocks: Tensor
-    """[1, F, n], power of every block of `QUIET_BLOCK` frames."""
+    averaged: Tensor
+    """[1, T, F], power averaged over the frames of every column."""
     envelopes: Tensor
     """[1, e, bands], of the frames from where the next segment would begin."""
     movement: Tensor
@@ -71,16 +69,14 @@ def begin(member: Member, window: Window) -> Past:
     preset, network = member.model.preset, member.network
     spec, layers = preset.spectrogram, len(preset.network.channels)
     stride = 1 << layers
-    seen = Observation(_samples([window.samples]), spec, network)
+    seen = InPieces(_samples([window.samples]), spec, network)
     units = seen.target.shape[2] // stride
-    by_frame = seen.power.transpose(1, 2)
     recalled = seen.recalled[..., 1:units]
     inside = seen.target[..., stride : (units - 1) * stride]
     moved = envelope.movement(seen.envelopes, spec)
     return Past(
         window,
-        by_frame[:, units * preset.unit_frames :].clone(),
-        averages(seen.power, QUIET_BLOCK).contiguous(),
+        seen.averaged.transpose(1, 2),
         seen.envelopes[:, moved.shape[1] * SEGMENT_STEP :].clone(),
         moved,
         seen.loudness,
@@ -103,21 +99,22 @@ def go_on(members: Sequence[Member], pasts: Sequence[Past], windows: Sequence[Wi
     """
     preset = members[0].model.preset
     spec, new = preset.spectrogram, by // preset.grid
-    frames = pasts[0].loudness.shape[1]
-    first = frames - new * preset.unit_frames
+    frames, whole = pasts[0].loudness.shape[1], new * preset.unit_frames
+    known = pasts[0].averaged.shape[1] * spec.average - whole  # frames of the new window whose columns are known
     end = (frames - 1) * spec.hop + spec.n_fft
-    squared = power(_samples([window.samples[first * spec.hop : end] for window in windows]), spec)
-    fresh = envelope.envelopes(squared, spec)
+    heard = InPieces(_samples([each.samples[known * spec.hop : end] for each in windows]), spec, members[0].network)
+    fresh = heard.envelopes[:, frames - whole - known :]  # those of a column that was not whole are known
     envelopes = torch.cat([torch.cat([past.envelopes for past in pasts]), fresh], dim=1)
     movement = envelope.movement(envelopes, spec)
     rises = envelope.rises(envelopes[:, -fresh.shape[1] - 1 :])
-    by_frame = torch.cat([torch.cat([past.tail for past in pasts]), squared.transpose(1, 2)], dim=1)
-    whole = new * preset.unit_frames
-    blocks = averages(by_frame.transpose(1, 2), QUIET_BLOCK)
-    columns = scaled(by_frame[:, :whole].transpose(1, 2), spec)
+    gone = whole // spec.average
+    averaged = torch.cat(
+        [torch.cat([past.averaged[:, gone:] for past in pasts]), heard.averaged.transpose(1, 2)], dim=1
+    )
+    past_units = frames // preset.unit_frames - new  # of the new window
+    stride = 1 << len(preset.network.channels)
+    columns = in_scale(averaged[:, past_units * stride : (past_units + new) * stride].transpose(1, 2), spec)
     segments = pasts[0].movement.shape[1]  # of a window; a far step brings one more, of before its beginning
-    kept = (frames // preset.unit_frames) * preset.unit_frames // QUIET_BLOCK
-    gone = whole // QUIET_BLOCK
     found = []
     for i, (member, past, window) in enumerate(zip(members, pasts, windows, strict=True)):
         row = slice(i, i + 1)
@@ -126,8 +123,7 @@ def go_on(members: Sequence[Member], pasts: Sequence[Past], windows: Sequence[Wi
         found.append(
             Past(
                 window,
-                by_frame[row, whole:].clone(),
-                torch.cat([past.blocks[:, :, gone:kept], blocks[row]], dim=2),
+                averaged[row],
                 envelopes[row, movement.shape[1] * SEGMENT_STEP :].clone(),
                 torch.cat([past.movement[:, movement.shape[1] :], movement[row]], dim=1)[:, -segments:],
                 torch.cat([past.loudness[:, whole:], fresh[row].mean(dim=2)], dim=1),
@@ -161,7 +157,7 @@ def judge(members: Sequence[Member], pasts: Sequence[Past]) -> ViewScores:
     texture = torch.stack([past.texture[:units].sum(dim=0) for past in pasts]) / (units * BY_UNIT)
     seen = Observation(texture.new_empty(0), preset.spectrogram, members[0].network)
     vars(seen).update(
-        quiet_db=quiet.of_blocks(torch.cat([past.blocks for past in pasts])),
+        averaged=torch.cat([past.averaged for past in pasts]).transpose(1, 2),
         movement=torch.cat([past.movement for past in pasts]).mean(dim=1),
         loudness=torch.cat([past.loudness for past in pasts]),
         rises=torch.cat([past.rises for past in pasts]),

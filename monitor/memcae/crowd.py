@@ -14,7 +14,7 @@ from monitor.memcae.folded import Folded
 from monitor.memcae.fusion import Reference
 from monitor.memcae.model import MachineModel, ViewScores, finite
 from monitor.memcae.views import VIEWS
-from monitor.memcae.views.observation import Observation
+from monitor.memcae.views.observation import InPieces, Observation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +39,9 @@ def judge(members: Sequence[Member], samples: Tensor, together: Folded | None = 
     Returns:
         A window with a sample that is not finite scores NaN; the others are not touched by it.
     """
-    seen = Observation(samples, members[0].model.preset.spectrogram, together or members[0].network)
+    preset = members[0].model.preset
+    kind = InPieces if "rhythm" in preset.views and not samples.is_cuda else Observation
+    seen = kind(samples, preset.spectrogram, together or members[0].network)
     heard = finite(samples)  # said outright: the quietest half of a window would leave a NaN out
     said = judge_seen(members, seen, by_machine=together is None)
     value = said.value.where(heard, torch.nan)

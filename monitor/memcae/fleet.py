@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ import torch
 from monitor.audio.windows import Window
 from monitor.errors import DeviceError
 from monitor.memcae import crowd, records, ways
+from monitor.memcae.abreast import Abreast
 from monitor.memcae.allocation import keep_freed_memory, leave_out_what_stays
 from monitor.memcae.crowd import Member
 from monitor.memcae.folded import Folded
@@ -20,12 +22,12 @@ from monitor.memcae.score import Score
 from monitor.memcae.sharing import Sharing
 from monitor.memcae.ways import Choice, Way
 
-BATCH_SAMPLES = 640_000
-"""Samples in one pass at most, 40 s: what is shared between machines then stays near a processor's cache; more at a
-time is no faster."""
+BATCH_SAMPLES = 2_560_000
+"""Samples in one pass at most, 160 s: a few windows at a time wait less for each other's processor, more than 16 take
+more memory and are no faster (measured with 2 to 32)."""
 
-STACK_SAMPLES = 64 * BATCH_SAMPLES
-"""The same for stacked networks: a GPU wants hundreds of windows at a time; some 40 bytes a sample are held."""
+STACK_SAMPLES = 16 * BATCH_SAMPLES
+"""The same for a GPU, which wants hundreds of windows at a time; some 40 bytes a sample are held."""
 
 STACKS = 8
 """Stacks of networks kept at most; in service the same machines' windows come together again and again."""
@@ -50,6 +52,17 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    """Windows that are scored in one pass."""
+
+    places: Sequence[int]
+    windows: Sequence[Window]
+    members: Sequence[Member]
+    together: Folded | None
+    abreast: bool
+
+
 class Fleet:
     """The models that are in service, by machine; owned by one thread."""
 
@@ -58,7 +71,8 @@ class Fleet:
         self._members: dict[str, Member] = {}
         self._ways: dict[Preset, Way] = {}
         self._stacks: dict[tuple[str, ...], Folded] = {}
-        self._sharing = Sharing()
+        self._abreast = Abreast()
+        self._sharing = Sharing(self._abreast)
         for machine, model in models.items():
             self.replace(machine, model)
 
@@ -84,7 +98,7 @@ class Fleet:
         models: dict[Preset, list[MachineModel]] = {}
         for member in self._members.values():
             models.setdefault(member.model.preset, []).append(member.model)
-        choices = {preset: ways.choose(alike) for preset, alike in models.items()}
+        choices = {preset: ways.choose(alike, self._abreast) for preset, alike in models.items()}
         self._ways = {preset: choice.way for preset, choice in choices.items()}
         for machine, model in self.models.items():
             self.replace(machine, model)
@@ -114,8 +128,12 @@ class Fleet:
         for place, score in shared.items():
             scores[place] = score
         rest = [place for place in range(len(windows)) if place not in shared]
-        for places in self._batches(windows, rest):
-            for place, score in zip(places, self._score([windows[i] for i in places]), strict=True):
+        jobs = [self._job(windows, places) for places in self._batches(windows, rest)]
+        beside = [job for job in jobs if job.abreast] if len(jobs) > 1 else []
+        found = [(job, self._judge(job)) for job in jobs if job not in beside]
+        found += zip(beside, self._abreast.run(self._judge, beside) if beside else (), strict=True)
+        for job, said in found:
+            for place, score in zip(job.places, said, strict=True):
                 scores[place] = score
         return scores
 
@@ -134,26 +152,31 @@ class Fleet:
             alike.setdefault((preset, len(window.samples), turn), []).append(place)
         for (preset, length, _), places in alike.items():
             ordered = sorted(places, key=lambda place: windows[place].machine)  # stable: a machine's own order stays
-            step = max(1, (STACK_SAMPLES if self._way(preset).stacked else BATCH_SAMPLES) // length)
+            step = max(1, (STACK_SAMPLES if self.device.type == "cuda" else BATCH_SAMPLES) // length)
+            if self._way(preset).abreast:
+                step = min(step, -(-len(ordered) // self._abreast.threads))
             for first in range(0, len(ordered), step):
                 yield ordered[first : first + step]
 
-    def _score(self, windows: Sequence[Window]) -> list[Score]:
-        members = [self._members[window.machine] for window in windows]
-        samples = torch.from_numpy(np.stack([window.samples for window in windows])).to(self.device)
-        return records.scores(
-            [member.model for member in members], windows, crowd.judge(members, samples, self._together(windows))
-        )
+    def _job(self, windows: Sequence[Window], places: Sequence[int]) -> _Job:
+        chosen = [windows[i] for i in places]
+        members = [self._members[window.machine] for window in chosen]
+        return _Job(places, chosen, members, self._together(members), self._way(members[0].model.preset).abreast)
 
-    def _together(self, windows: Sequence[Window]) -> Folded | None:
+    def _judge(self, job: _Job) -> list[Score]:
+        samples = torch.from_numpy(np.stack([window.samples for window in job.windows])).to(self.device)
+        said = crowd.judge(job.members, samples, job.together)
+        return records.scores([member.model for member in job.members], job.windows, said)
+
+    def _together(self, members: Sequence[Member]) -> Folded | None:
         """The networks of these windows' machines as one; None where they are asked one after another."""
-        names = tuple(window.machine for window in windows)
-        if len(names) == 1 or not self._way(self._members[names[0]].model.preset).stacked:
+        names = tuple(member.model.machine for member in members)
+        if len(names) == 1 or not self._way(members[0].model.preset).stacked:
             return None
         if names not in self._stacks:
             if len(self._stacks) == STACKS:
                 self._stacks.pop(next(iter(self._stacks)))
-            self._stacks[names] = Folded([self._members[name].model.network for name in names])
+            self._stacks[names] = ways.together(members)
         return self._stacks[names]
 
     def _way(self, preset: Preset) -> Way:

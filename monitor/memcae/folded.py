@@ -12,13 +12,19 @@ convolution. On a GPU that is what keeps it busy; on a processor it is measured 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from monitor.memcae import fused_read
+from monitor.memcae.fused_read import Reading
 from monitor.memcae.network import MemCAE, padding
+
+Layer: TypeAlias = tuple[Tensor, Tensor]
+"""Weights and bias."""
 
 LARGE = 1 << 22
 """Products of channels and positions from which a layer of the decoder is computed as it stands. Measured on one core
@@ -26,53 +32,70 @@ and on two, of 60 lengths of windows each: that takes 65 to 92 % of the time for
 `default`, a tenth as large, take anything from less time to ten times as much, by the length."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """One network rearranged; layers are weights and bias."""
+
+    network: MemCAE
+    encoder: tuple[Layer, ...]
+    reading: Reading | None
+    """None where the memory is read as the network reads it, or there is none."""
+    inner: tuple[Layer, ...]
+    """The decoder's layers but the last, each as its four phases."""
+    ups: tuple[Tensor, ...]
+    """The weights of the same as they stand."""
+    outer: Layer | None
+    """The last layer as its four phases; None without a decoder."""
+    last: Layer | None
+    """The last layer as it stands."""
+
+
 class Folded:
     """One network for a batch of any size, or G networks for batches of exactly G windows.
 
     Args:
-        networks: of one specification, trained, in evaluation mode, on one device; not changed.
+        parts: of networks of one specification (`parts_of`).
         brief: read the memory in bfloat16 where `monitor.memcae.fused_read` says that this changes nothing.
     """
 
     @torch.inference_mode()
-    def __init__(self, networks: Sequence[MemCAE], *, brief: bool = False) -> None:
-        first = networks[0]
+    def __init__(self, parts: Sequence[Parts], *, brief: bool = False) -> None:
+        first = parts[0].network
+        self.parts = tuple(parts)
         self.spec = first.spec
         self.bins = first.bins
-        self._stacked = len(networks) > 1
+        self._stacked = len(parts) > 1
         self._format = (
             torch.contiguous_format if self._stacked or first.centre.is_cuda else torch.channels_last
         )  # measured on a processor: twice as fast with the channels last
-        rows = [network.centre for network in networks], [network.spread for network in networks]
-        self.centre, self.spread = (torch.stack(row)[..., None] for row in rows)  # [G, F, 1]
-        self._as_is = not bool(self.centre.any()) and bool((self.spread == 1).all())
-        layers = zip(*(network.encoder for network in networks), strict=True)
-        self._encoder = [self._join([_folded(layer) for layer in each]) for each in layers]
-        self._networks = tuple(networks)
-        memories = [network.memory for network in networks if network.memory is not None]
-        fused = memories and not any(memory.threshold > 0 for memory in memories)
-        self._read = fused_read.reader(memories) if fused else None
-        self._brief = fused_read.brief_reader(memories[0]) if fused and brief and not self._stacked else None
-        self._inner: list[tuple[Tensor, Tensor]] = []
-        self._ups: list[Tensor | None] = []  # the weights of the same layers as they stand, where that may be faster
-        self._outer: tuple[Tensor, Tensor] | None = None
-        decoders = [network.decoder for network in networks if network.decoder is not None]
-        if decoders:
-            inner = zip(*(list(decoder)[:-1] for decoder in decoders), strict=True)
-            ups = [[_folded_up(layer) for layer in each] for each in inner]
-            self._inner = [self._join([_phases(*layer) for layer in each]) for each in ups]
-            alone = self._format == torch.channels_last
-            self._ups = [self._join(each)[0] if alone else None for each in ups]
-            held = [list(decoder)[-1].state_dict() for decoder in decoders]
-            outer = [(each["weight"], each["bias"]) for each in held]
-            self._last = torch.stack([weight[:, 0] for weight, _ in outer])  # [G, C, 3, 3]
-            self._last_bias = torch.stack([bias for _, bias in outer])  # [G, 1]
-            self._outer = self._join([_phases(weight, bias) for weight, bias in outer])
+        self._networks = tuple(each.network for each in parts)
+        self.centre, spread = (
+            torch.stack(row) for row in zip(*((n.centre, n.spread) for n in self._networks), strict=True)
+        )
+        self._gain, self._shift = 1 / spread[:, None], (-self.centre / spread)[:, None]  # [G, 1, F]
+        self._as_is = not bool(self.centre.any()) and bool((spread == 1).all())
+        self._encoder = [self._join(each) for each in zip(*(part.encoder for part in parts), strict=True)]
+        readings = [part.reading for part in parts if part.reading is not None]
+        self._read = fused_read.beside(readings) if readings else None
+        memory = first.memory
+        alone = memory is not None and self._read is not None and not self._stacked
+        self._brief = fused_read.brief_reader(memory) if memory is not None and alone and brief else None
+        self._inner = [self._join(each) for each in zip(*(part.inner for part in parts), strict=True)]
+        # as they stand, where that may be faster
+        fits = self._format == torch.channels_last
+        self._ups = [up.contiguous(memory_format=self._format) if fits else None for up in parts[0].ups]
+        outers = [part.outer for part in parts if part.outer is not None]
+        self._outer = self._join(outers) if outers else None
+        lasts = [part.last for part in parts if part.last is not None]
+        if lasts:
+            self._last = torch.stack([weight[:, 0] for weight, _ in lasts])  # [G, C, 3, 3]
+            self._last_bias = torch.stack([bias for _, bias in lasts])  # [G, 1]
 
     def standardise(self, seen: Tensor) -> Tensor:
         """As `MemCAE.standardise`."""
-        by_bin = seen.contiguous()  # frame by frame as it comes, the convolution and the error take longer than a copy
-        return by_bin if self._as_is else (by_bin - self.centre) / self.spread
+        if not self._as_is:  # in one go over whole rows, as `spectrogram` has them in memory
+            seen = torch.addcmul(self._shift, seen.transpose(1, 2), self._gain).transpose(1, 2)
+        return seen.contiguous()  # frame by frame as it comes, the convolution and the error take longer than a copy
 
     def layers(self, target: Tensor) -> tuple[Tensor, ...]:
         """As `MemCAE.layers`."""
@@ -121,11 +144,14 @@ class Folded:
         hidden = self._hidden(recalled)[:, :, :-1]  # without the row that the last convolution would need
         columns = target.shape[2]
         half = columns // 2
-        taps = hidden.new_zeros(3, hidden.shape[3])  # which columns each column of the kernel meets
-        taps[0, 1 : half + 1] = taps[1, : columns - half] = taps[2, :half] = 1
-        sums = torch.einsum("tw,bchw->bcht", taps, hidden)
-        last = self._last.expand(len(sums), -1, -1, -1)
-        rows = torch.einsum("bcht,bcft->bhf", sums, last)  # [B, H, 3]: by the kernel's row
+        by_column = hidden.permute(0, 2, 3, 1)  # as it lies in memory
+        inside = by_column[:, :, 1:half].sum(dim=2)
+        first, last = by_column[:, :, 0], by_column[:, :, half]
+        middle = inside + first if columns == 2 * half else inside + first + last
+        sums = torch.stack(
+            [inside + last, middle, inside + first], dim=2
+        )  # by the columns that the kernel's column meets
+        rows = torch.einsum("bhtc,bcft->bhf", sums, self._last.expand(len(sums), -1, -1, -1))  # [B, H, 3]
         out = rows.new_empty(len(rows), 2 * rows.shape[1] - 1)
         out[:, 0::2] = rows[..., 1]
         out[:, 1::2] = rows[:, :-1, 2] + rows[:, 1:, 0]
@@ -179,9 +205,24 @@ class Folded:
         out = F.conv2d(one, weight, bias, stride, pad, groups=batch)
         return out.view(batch, -1, *out.shape[2:])
 
-    def _join(self, layers: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    def _join(self, layers: Sequence[Layer]) -> Layer:
         weight = torch.cat([weight for weight, _ in layers])
         return weight.contiguous(memory_format=self._format), torch.cat([bias for _, bias in layers])
+
+
+@torch.inference_mode()
+def parts_of(network: MemCAE) -> Parts:
+    """``network``, trained and in evaluation mode, rearranged; it is not changed."""
+    memory, decoder = network.memory, network.decoder
+    reading = fused_read.reader([memory]) if memory is not None and not memory.threshold > 0 else None
+    encoder = tuple(_folded(layer) for layer in network.encoder)
+    if decoder is None:
+        return Parts(network, encoder, reading, (), (), None, None)
+    layers = [_folded_up(layer) for layer in list(decoder)[:-1]]
+    held = list(decoder)[-1].state_dict()
+    last = held["weight"], held["bias"]
+    inner = tuple(_phases(*layer) for layer in layers)
+    return Parts(network, encoder, reading, inner, tuple(weight for weight, _ in layers), _phases(*last), last)
 
 
 def _folded(layer: nn.Module) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ the last is rounded, and only where it is small.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -31,21 +32,55 @@ faster than the 5181 of a window at once; 512 and 2048 gain less."""
 LANES = 16
 """The column of ones that sums the weights is padded to what a vector register holds."""
 
+FEW = 256
+"""Slots up to which the weights, 0.3 MB for a window of `default`, may leave the first cache: measured on two cores,
+0.08 ms instead of 0.11 for its 100."""
+
 Read = Callable[[Tensor], Tensor]
 
 
-def reader(memories: Sequence[Memory]) -> Read:
-    """A function from queries [G, Q, C] to answers [G, Q, C], row g from memory g; the memories do not shrink."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What reading G memories needs."""
+
+    keys: Tensor
+    """[G, N, C]."""
+    values: Tensor
+    """[G, N, C]."""
+    centring: tuple[Tensor, Tensor] | None = None
+    """[G, 1, C] each, taken from the queries and then multiplied, before their direction counts alone; None takes the
+    queries as they are."""
+
+    def __call__(self, queries: Tensor) -> Tensor:
+        """Answers [G, Q, C] to queries [G, Q, C], row g from memory g."""
+        if self.centring is not None:
+            offset, scale = self.centring
+            queries = F.normalize((queries - offset) * scale, dim=2)
+        return _attend(queries, self.keys, self.values)
+
+
+def reader(memories: Sequence[Memory]) -> Reading:
+    """The reading of ``memories``, of one spec; they do not shrink."""
     values = torch.stack([memory.slots for memory in memories])
     if memories[0].addressing == "dot":
-        return lambda queries: _attend(queries, values, values)
+        return Reading(values, values)
     held = [memory.state_dict() for memory in memories]
     offset = torch.stack([each["centring.running_mean"] for each in held])[:, None]
     variance = torch.stack([each["centring.running_var"] for each in held])[:, None]
     scale = (variance + memories[0].centring.eps).rsqrt()
     # the sharpness of the cosines goes into the keys, which are few
     keys = F.normalize(values, dim=2) * torch.stack([memory.log_sharpness.exp() for memory in memories])[:, None, None]
-    return lambda queries: _attend(F.normalize((queries - offset) * scale, dim=2), keys, values)
+    return Reading(keys, values, (offset, scale))
+
+
+def beside(readings: Sequence[Reading]) -> Reading:
+    """Several readings, of one spec, as one."""
+    keys, values = torch.cat([each.keys for each in readings]), torch.cat([each.values for each in readings])
+    centrings = [each.centring for each in readings if each.centring is not None]
+    if not centrings:
+        return Reading(keys, values)
+    offset, scale = (torch.cat(column) for column in zip(*centrings, strict=True))
+    return Reading(keys, values, (offset, scale))
 
 
 def brief_reader(memory: Memory) -> Read | None:
@@ -79,4 +114,6 @@ def brief_reader(memory: Memory) -> Read | None:
 
 def _attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """softmax(Q K^T) V for each of G: [G, Q, C], [G, N, C], [G, N, C] -> [G, Q, C]."""
+    if keys.shape[1] <= FEW and not keys.is_cuda:
+        return torch.softmax(queries @ keys.transpose(1, 2), dim=2) @ values
     return F.scaled_dot_product_attention(queries[:, None], keys[:, None], values[:, None], scale=1.0)[:, 0]

@@ -7,7 +7,6 @@ as slow as it is obvious: each stage is the formula, written down once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -16,6 +15,7 @@ from monitor.audio.windows import Window
 from monitor.memcae import records
 from monitor.memcae.model import MachineModel, ViewScores
 from monitor.memcae.network import MemCAE
+from monitor.memcae.once import once
 from monitor.memcae.score import Score
 from monitor.memcae.views.observation import Observation
 
@@ -23,7 +23,7 @@ from monitor.memcae.views.observation import Observation
 class PlainObservation(Observation):
     """What the views may look at, with z^ = softmax(z M^T) M over all queries at once."""
 
-    @cached_property
+    @once
     def reconstruction(self) -> Tensor:
         """[B, F, T], what comes back through the memory and the decoder."""
         if not isinstance(self.network, MemCAE):
@@ -31,7 +31,7 @@ class PlainObservation(Observation):
         reconstruction, _ = self.network.reconstruct(self.target, self.layers[-1])
         return reconstruction
 
-    @cached_property
+    @once
     def missing(self) -> Tensor:
         """[B, F], the time average of target less reconstruction, over the inner columns."""
         return (self.target - self.reconstruction)[..., self.inner].mean(dim=2)

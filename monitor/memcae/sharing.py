@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import TypeAlias
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 
 from monitor.audio.windows import Window
 from monitor.memcae import continued, overlap, records
+from monitor.memcae.abreast import Abreast
 from monitor.memcae.crowd import Member
 from monitor.memcae.preset import Preset
 from monitor.memcae.score import Score
@@ -30,9 +30,14 @@ _Job: TypeAlias = tuple[Sequence[Heard], Sequence[Past | None], int]
 
 
 class Sharing:
-    """What machines whose windows overlap keep of their last window."""
+    """What machines whose windows overlap keep of their last window.
 
-    def __init__(self) -> None:
+    Args:
+        abreast: threads, for windows of many machines.
+    """
+
+    def __init__(self, abreast: Abreast) -> None:
+        self._abreast = abreast
         self._pasts: dict[str, Past] = {}
         self._ends_s: dict[str, float] = {}  # when each machine's last window ended, UTC, POSIX seconds
 
@@ -54,9 +59,7 @@ class Sharing:
         """
         found: dict[int, Score] = {}
         for turn in _turns(self._sharing(windows, members)):
-            for job in self._jobs(turn):
-                with _one_thread():  # measured on two cores: two threads that divide so little take longer
-                    pasts, scores = _score(job)
+            for pasts, scores in self._abreast.run(_score, self._jobs(turn)):
                 self._pasts.update({past.window.machine: past for past in pasts})
                 found |= scores
         return found
@@ -68,8 +71,9 @@ class Sharing:
             preset = heard[2].model.preset
             groups.setdefault((preset, len(heard[1].samples), self._shift(heard[1], preset)), []).append(heard)
         for (_, _, by), alike in groups.items():
-            for first in range(0, len(alike), AT_ONCE):
-                part = alike[first : first + AT_ONCE]
+            step = min(AT_ONCE, -(-len(alike) // self._abreast.threads))
+            for first in range(0, len(alike), step):
+                part = alike[first : first + step]
                 yield part, [self._pasts.get(window.machine) if by else None for _, window, _ in part], by
 
     def _sharing(self, windows: Sequence[Window], members: Mapping[str, Member]) -> Iterator[Heard]:
@@ -87,17 +91,6 @@ class Sharing:
         """Samples by which the window goes on from the last one of its machine; 0 where it does not."""
         past = self._pasts.get(window.machine)
         return 0 if past is None else shift(past.window, window, preset)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch use one thread within."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @torch.inference_mode()
@@ -148,10 +141,8 @@ def _can_share(member: Member, window: Window) -> bool:
     preset = member.model.preset
     if not preset.grid or not records.can_score(member.model, window):
         return False
-    if preset.additive:
-        return True
-    power = float(np.dot(window.samples, window.samples))  # not finite where a sample is not
-    return math.isfinite(power) and continued.long_enough(preset, len(window.samples))
+    power = float(np.dot(window.samples, window.samples))  # not finite where a sample is not, which would be kept
+    return math.isfinite(power) and (preset.additive or continued.long_enough(preset, len(window.samples)))
 
 
 def _turns(sharing: Iterable[Heard]) -> list[list[Heard]]:

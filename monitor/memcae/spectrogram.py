@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -10,6 +12,10 @@ from monitor.memcae.preset import SpectrogramSpec
 
 POWER_FLOOR = 1e-8
 """Added to |X|^2 before the logarithm: -80 dB, which is where 16-bit rounding noise lies in a 512-sample frame."""
+
+PIECE = 640
+"""Frames transformed at a time on a processor: what comes of them, 0.3 MB each, stays in a core's second level cache.
+Measured with 80 to 1247."""
 
 DB_PER_NEPER = 8.685889638065037
 """20 / ln 10: natural logarithms of a magnitude to decibels."""
@@ -25,20 +31,43 @@ def power(samples: Tensor, spec: SpectrogramSpec) -> Tensor:
     Returns:
         [B, bins, frames].
     """
-    window = torch.hann_window(spec.n_fft, dtype=samples.dtype, device=samples.device)
+    if samples.is_cuda:
+        transform = torch.fft.rfft(_frames(samples, spec) * _window(samples, spec))
+        squared: Tensor = transform.real.square() + transform.imag.square()
+        return squared.transpose(1, 2)
+    found = samples.new_empty(len(samples), spec.frames(samples.shape[1]), spec.bins)
+    for place, frames, piece in pieces(samples, spec):
+        found[place, frames] = piece
+    return found.transpose(1, 2)
+
+
+def pieces(samples: Tensor, spec: SpectrogramSpec) -> Iterator[tuple[int, slice, Tensor]]:
+    """The same on a processor, a few frames at a time, which then are still in its cache for whatever comes next.
+
+    Yields:
+        The window's place in the batch, the frames, a multiple of ``spec.average`` of them but for the last ones, and
+        their power, [frames, bins].
+    """
+    window = _window(samples, spec)
+    step = max(1, PIECE // spec.average) * spec.average
+    weighted = samples.new_empty(step, spec.n_fft)
+    for place, frames in enumerate(_frames(samples, spec)):
+        for first in range(0, len(frames), step):
+            some = frames[first : first + step]
+            parts = torch.view_as_real(torch.fft.rfft(torch.mul(some, window, out=weighted[: len(some)]))).square_()
+            yield place, slice(first, first + len(some)), parts[..., 0] + parts[..., 1]
+
+
+def _frames(samples: Tensor, spec: SpectrogramSpec) -> Tensor:
+    """[B, n] -> [B, frames, n_fft], without a copy."""
     if spec.centred:
         half = spec.n_fft // 2
         samples = F.pad(samples[:, None], (half, half), mode="reflect")[:, 0]
-    frames = samples.unfold(1, spec.n_fft, spec.hop)
-    if samples.is_cuda:
-        transform = torch.fft.rfft(frames * window)
-        squared: Tensor = transform.real.square() + transform.imag.square()
-        return squared.transpose(1, 2)
-    found = samples.new_empty(len(samples), frames.shape[1], spec.bins)
-    for each, out in zip(frames, found, strict=True):  # a window at a time stays in the cache
-        parts = torch.view_as_real(torch.fft.rfft(each * window)).square_()
-        torch.add(parts[..., 0], parts[..., 1], out=out)
-    return found.transpose(1, 2)
+    return samples.unfold(1, spec.n_fft, spec.hop)
+
+
+def _window(samples: Tensor, spec: SpectrogramSpec) -> Tensor:
+    return torch.hann_window(spec.n_fft, dtype=samples.dtype, device=samples.device)
 
 
 def scaled(squared: Tensor, spec: SpectrogramSpec) -> Tensor:
@@ -48,8 +77,12 @@ def scaled(squared: Tensor, spec: SpectrogramSpec) -> Tensor:
         [B, bins, columns], the power averaged over ``spec.average`` frames: |X| for the scale `magnitude`, ln |X| for
         `log`.
     """
-    averaged = averages(squared, spec.average)
-    return averaged.sqrt() if spec.scale == "magnitude" else 0.5 * (averaged + POWER_FLOOR).log()
+    return in_scale(averages(squared, spec.average), spec)
+
+
+def in_scale(averaged: Tensor, spec: SpectrogramSpec) -> Tensor:
+    """The same of power that is averaged already; of any shape."""
+    return averaged.sqrt() if spec.scale == "magnitude" else (averaged + POWER_FLOOR).log_().mul_(0.5)
 
 
 def averages(squared: Tensor, frames: int) -> Tensor:
@@ -58,7 +91,7 @@ def averages(squared: Tensor, frames: int) -> Tensor:
         return squared
     count = squared.shape[2] // frames
     by_frame = squared.transpose(1, 2)  # as `power` has them in memory: whole rows are added, not strided values
-    mean = by_frame[:, : count * frames].reshape(len(squared), count, frames, -1).mean(dim=2)
+    mean = by_frame[:, : count * frames].reshape(len(squared), count, frames, squared.shape[1]).mean(dim=2)
     return mean.transpose(1, 2)
 
 

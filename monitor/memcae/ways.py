@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from monitor.memcae import crowd
+from monitor.memcae.abreast import Abreast
 from monitor.memcae.crowd import Member
-from monitor.memcae.folded import Folded
+from monitor.memcae.folded import Folded, parts_of
 from monitor.memcae.model import MachineModel
 
-TRIED = 4
-"""Machines that the ways are tried on: stacking four shows whether stacking helps, and 1 s is not passed on two cores
-with the slowest preset."""
+TRIED = 8
+"""Machines that the ways are tried on: enough that two threads have four each, which shows whether stacking helps."""
 
 RUNS = 3
 """Runs of each way, of which the fastest counts: the first one also makes the buffers."""
@@ -37,10 +37,13 @@ class Way:
     """Networks of one specification as one, instead of one after another."""
     brief: bool = False
     """The memory read in bfloat16 where that changes nothing (`monitor.memcae.fused_read`)."""
+    abreast: bool = False
+    """Every processor has windows of its own, instead of a share in every operation (`monitor.memcae.abreast`)."""
 
     def __str__(self) -> str:
         order = "stacked" if self.stacked else "one after another"
-        return f"{order}, memory in {'bfloat16' if self.brief else 'float32'}"
+        divided = "by window" if self.abreast else "within operations"
+        return f"{order}, memory in {'bfloat16' if self.brief else 'float32'}, processors divided {divided}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +58,39 @@ class Choice:
 
 def member(model: MachineModel, way: Way) -> Member:
     """The machine of ``model``, made ready for ``way``."""
-    return Member(model, Folded([model.network], brief=way.brief))
+    return Member(model, Folded([parts_of(model.network)], brief=way.brief))
+
+
+def together(members: Sequence[Member]) -> Folded:
+    """The networks of different machines as one."""
+    return Folded([part for each in members for part in each.network.parts])
 
 
 def candidates(models: Sequence[MachineModel]) -> tuple[Way, ...]:
     """The ways that these models of one preset can be scored; only one machine has nothing to stack."""
     spec = models[0].preset.network
-    ways = [Way()]
+    on_processor = models[0].device.type == "cpu"
     plain_memory = spec.decoder and spec.slots and spec.addressing == "dot" and not spec.shrinkage
-    if plain_memory and models[0].device.type == "cpu":
+    ways = [Way()]
+    if plain_memory and on_processor:
         ways.append(Way(brief=True))
     if len(models) > 1:
         ways.append(Way(stacked=True))
+    if len(models) > 1 and on_processor and torch.get_num_threads() > 1:
+        ways += [replace(way, abreast=True) for way in ways]
     return tuple(ways)
 
 
-def choose(models: Sequence[MachineModel], clock: Callable[[], float] = time.perf_counter) -> Choice:
+def choose(
+    models: Sequence[MachineModel], abreast: Abreast | None = None, clock: Callable[[], float] = time.perf_counter
+) -> Choice:
     """The fastest way for ``models``, of one preset and on one device, at least one."""
     tried = list(models[:TRIED])
     length = round(tried[0].window_s * tried[0].preset.spectrogram.rate_hz)
     generator = torch.Generator().manual_seed(0)
     samples = (LOUDNESS * torch.randn(len(tried), length, generator=generator)).to(tried[0].device)
-    costs = {way: _cost(way, tried, samples, clock) for way in candidates(tried)}
+    threads = abreast or Abreast()
+    costs = {way: _cost(way, tried, samples, threads, clock) for way in candidates(tried)}
     return Choice(fastest(costs), costs)
 
 
@@ -86,13 +100,24 @@ def fastest(costs: Mapping[Way, float]) -> Way:
     return best if costs[best] < WORTH * costs[Way()] else Way()
 
 
-def _cost(way: Way, models: Sequence[MachineModel], samples: Tensor, clock: Callable[[], float]) -> float:
+def _cost(
+    way: Way, models: Sequence[MachineModel], samples: Tensor, abreast: Abreast, clock: Callable[[], float]
+) -> float:
     """Seconds per window."""
     members = [member(model, way) for model in models]
-    together = Folded([model.network for model in models]) if way.stacked else None
+    step = -(-len(members) // abreast.threads) if way.abreast else len(members)
+    parts = [slice(first, first + step) for first in range(0, len(members), step)]
+    stacks = {part.start: together(members[part]) if way.stacked else None for part in parts}
+
+    def judge(part: slice) -> None:
+        crowd.judge(members[part], samples[part], stacks[part.start]).value.tolist()  # waits for a GPU
+
     best = float("inf")
     for _ in range(RUNS):
         began = clock()
-        crowd.judge(members, samples, together).value.tolist()  # waits for a GPU
+        if way.abreast:
+            abreast.run(judge, parts)
+        else:
+            judge(parts[0])
         best = min(best, clock() - began)
     return best / len(models)

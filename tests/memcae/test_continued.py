@@ -22,7 +22,7 @@ from tests.memcae.small import RATE_HZ, SMALL, fitted, noise
 GRID = SMALL.grid
 SIZE = 3 * RATE_HZ
 TWO_LAYERS = replace(
-    SMALL, network=replace(SMALL.network, widths=(4,)), spectrogram=replace(SMALL.spectrogram, average=8)
+    SMALL, network=replace(SMALL.network, widths=(4,)), spectrogram=replace(SMALL.spectrogram, average=16)
 )
 """Its units are as long, of half as many columns."""
 
@@ -85,14 +85,14 @@ def _agree(fleet: Fleet, windows: list[Window]) -> None:
         assert [band.low_hz for band in fast.bands] == [band.low_hz for band in slow.bands]
 
 
-def test_the_default_preset_shares_in_units_of_a_quarter_of_a_second() -> None:
-    assert DEFAULT.grid == SMALL.grid == TWO_LAYERS.grid == 4096
+def test_the_default_preset_shares_in_units_of_half_a_second() -> None:
+    assert DEFAULT.grid == SMALL.grid == TWO_LAYERS.grid == 8192
     assert replace(DEFAULT, views=(*DEFAULT.views, "latent")).grid == 0
     assert replace(DEFAULT, network=replace(DEFAULT.network, widths=(8,))).grid == 0  # half a segment of movement
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(2 * RATE_HZ, 4 * RATE_HZ), st.lists(st.integers(1, 9), min_size=2, max_size=6), st.booleans())
+@given(st.integers(2 * RATE_HZ, 4 * RATE_HZ), st.lists(st.integers(1, 5), min_size=2, max_size=6), st.booleans())
 def test_going_on_scores_as_the_whole_window(size: int, steps: list[int], two: bool) -> None:
     fleet = Fleet({"a": _model("a", 5, TWO_LAYERS) if two else MODELS["a"]}, "cpu")
     first = 0
@@ -101,7 +101,7 @@ def test_going_on_scores_as_the_whole_window(size: int, steps: list[int], two: b
         first += step * GRID
 
 
-@pytest.mark.parametrize("units", [1, 3, 4, 34, 35])
+@pytest.mark.parametrize("units", [1, 3, 4, 16, 17])
 def test_ten_seconds_go_on_by_a_little_and_by_as_much_as_leaves_a_second_in_common(
     calls: list[tuple[str, int]], units: int
 ) -> None:
@@ -115,7 +115,7 @@ def test_ten_seconds_go_on_by_a_little_and_by_as_much_as_leaves_a_second_in_comm
 def test_the_machines_of_a_drain_go_on_together(calls: list[tuple[str, int]]) -> None:
     fleet = Fleet(MODELS, "cpu")
     for k in range(4):
-        _agree(fleet, [_window(4 * k * GRID, name) for name in MODELS])
+        _agree(fleet, [_window(2 * k * GRID, name) for name in MODELS])
     assert calls == [*[("begin", 1)] * 3, ("go on", 3), ("go on", 3)]  # the first could not know
     assert fleet.kept == frozenset("abc")
 
@@ -123,7 +123,7 @@ def test_the_machines_of_a_drain_go_on_together(calls: list[tuple[str, int]]) ->
 def test_a_backlog_of_one_machine_goes_on_in_turn(calls: list[tuple[str, int]]) -> None:
     fleet = Fleet(MODELS, "cpu")
     _agree(fleet, [_window(0), _window(0, "b")])
-    _agree(fleet, [_window(k * GRID, name) for k in (4, 8, 12) for name in ("a", "b")])
+    _agree(fleet, [_window(k * GRID, name) for k in (2, 4, 6) for name in ("a", "b")])
     assert calls == [("begin", 1), ("begin", 1), ("go on", 2), ("go on", 2)]
 
 
@@ -131,8 +131,8 @@ def test_a_broken_sample_is_in_the_windows_that_hold_it_and_in_no_other(calls: l
     sound = SOUNDS["a"].clone()
     sound[60_000] = torch.inf
     fleet = Fleet(MODELS, "cpu")
-    for k in range(12):
-        windows = [_window(3 * k * GRID, sound=sound), _window(3 * k * GRID, "b")]
+    for k in range(9):
+        windows = [_window(2 * k * GRID, sound=sound), _window(2 * k * GRID, "b")]
         mine, other = fleet.score(windows)
         assert np.isfinite(other.value)
         assert np.isfinite(mine.value) == np.isfinite(windows[0].samples).all()

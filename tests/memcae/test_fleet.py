@@ -82,7 +82,14 @@ def test_replacing_and_removing_touch_one_machine() -> None:
     assert math.isnan(fleet.score([_window("a", 1)])[0].value)
 
 
-WAYS = {"one after another": Way(), "bfloat16": Way(brief=True), "stacked": Way(stacked=True)}
+WAYS = {
+    "one after another": Way(),
+    "bfloat16": Way(brief=True),
+    "stacked": Way(stacked=True),
+    "abreast": Way(abreast=True),
+    "bfloat16 abreast": Way(brief=True, abreast=True),
+    "stacked abreast": Way(stacked=True, abreast=True),
+}
 
 
 def _close(found: list[Score], plain: list[Score]) -> None:
@@ -100,7 +107,7 @@ def test_every_way_scores_as_the_plain_one(monkeypatch: pytest.MonkeyPatch, way:
     windows += [_window("a", 20, 3.0), _window("c", 21, lost=True), _window("b", 22)]
     windows[1].samples[99] = np.inf
     fleet = Fleet(models, "cpu")
-    monkeypatch.setattr(ways, "choose", lambda models: Choice(way, {way: 1.0}))
+    monkeypatch.setattr(ways, "choose", lambda models, abreast: Choice(way, {way: 1.0}))
     assert {choice.way for choice in fleet.prepare().values()} == {way}
     plain = PlainFleet(models)
     _close(fleet.score(windows), plain.score(windows))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from monitor.memcae.folded import Folded
+from monitor.memcae.folded import Folded, parts_of
 from monitor.memcae.network import MemCAE
 from monitor.memcae.preset import Preset
 from tests.memcae.small import SMALL, SMALL_PAPER, network_of
@@ -47,7 +47,7 @@ def _everything(network: MemCAE | Folded, seen: Tensor) -> list[Tensor]:
 def test_a_folded_network_says_what_the_network_says(preset: Preset, columns: int) -> None:
     network = _lived_in(preset, 1)
     seen = torch.randn(2, 257, columns, generator=torch.Generator().manual_seed(columns))
-    for plain, fast in zip(_everything(network, seen), _everything(Folded([network]), seen), strict=True):
+    for plain, fast in zip(_everything(network, seen), _everything(Folded([parts_of(network)]), seen), strict=True):
         torch.testing.assert_close(fast, plain, rtol=1e-4, atol=2e-5)
 
 
@@ -56,16 +56,16 @@ def test_a_folded_network_says_what_the_network_says(preset: Preset, columns: in
 def test_stacked_networks_each_see_their_own_window(preset: Preset) -> None:
     networks = [_lived_in(preset, seed) for seed in range(3)]
     seen = torch.randn(3, 257, 65, generator=torch.Generator().manual_seed(7))
-    together = _everything(Folded(networks), seen)
+    together = _everything(Folded([parts_of(each) for each in networks]), seen)
     for i, network in enumerate(networks):
         for plain, fast in zip(_everything(network, seen[i : i + 1]), together, strict=True):
             torch.testing.assert_close(fast[i : i + 1], plain, rtol=1e-4, atol=2e-5)
 
 
 def test_what_a_network_does_not_have_is_said() -> None:
-    folded = Folded([network_of(SMALL_PAPER)])
+    folded = Folded([parts_of(network_of(SMALL_PAPER))])
     with pytest.raises(RuntimeError, match="no head"):
         folded.answers(torch.zeros(1, 8, 33, 8))
     blind = replace(SMALL, network=replace(SMALL.network, decoder=False))
     with pytest.raises(RuntimeError, match="no decoder"):
-        Folded([network_of(blind)]).decode(torch.zeros(1, 8, 33, 8), torch.zeros(1, 257, 61))
+        Folded([parts_of(network_of(blind))]).decode(torch.zeros(1, 8, 33, 8), torch.zeros(1, 257, 61))

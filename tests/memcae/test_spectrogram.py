@@ -36,10 +36,10 @@ def test_too_few_samples_give_no_columns() -> None:
     assert DEFAULT.spectrogram.columns(511) == 0
 
 
-def test_the_default_is_the_log_of_the_power_averaged_over_four_frames() -> None:
+def test_the_default_is_the_log_of_the_power_averaged_over_eight_frames() -> None:
     samples = noise(2, 1.0)
     frames = power(samples, DEFAULT.spectrogram)
-    first = frames[:, :, :4].mean(dim=2)
+    first = frames[:, :, :8].mean(dim=2)
     expected = 0.5 * torch.log(first + POWER_FLOOR)
     torch.testing.assert_close(spectrogram(samples, DEFAULT.spectrogram)[:, :, 0], expected)
 

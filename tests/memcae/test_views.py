@@ -148,7 +148,7 @@ def test_the_rhythm_hears_knocks_that_the_spectrum_does_not() -> None:
 @pytest.mark.parametrize("seconds", [1.0, 2.0, 10.0])
 def test_the_rhythm_tells_slow_from_fast_movement(seconds: float) -> None:
     time_s = torch.arange(round(seconds * 16_000)) / 16_000
-    slow = noise(1, seconds) * (1 + 0.9 * torch.sin(2 * torch.pi * 2.0 * time_s))
+    slow = noise(1, seconds) * (1 + 0.9 * torch.sin(2 * torch.pi * 2.3 * time_s))
     fast = noise(1, seconds) * (1 + 0.9 * torch.sin(2 * torch.pi * 20.0 * time_s))
     by_octave: Sequence[Tensor] = [
         _describe(VIEWS["rhythm"], each)[0, :96].reshape(6, 16).mean(dim=1) for each in (slow, fast)

@@ -27,7 +27,7 @@ OCTAVES_HZ = (0.8, 1.6, 3.1, 6.2, 12.5, 25.0, 62.6)
 
 def envelopes(squared: Tensor, spec: SpectrogramSpec) -> Tensor:
     """The log power of each band in every frame: power [B, F, frames] -> [B, frames, BANDS], nepers."""
-    return (squared.transpose(1, 2) @ _weights(spec).to(squared) + POWER_FLOOR).log()
+    return (squared.transpose(1, 2) @ weights(spec).to(squared) + POWER_FLOOR).log()
 
 
 def segment_frames(spec: SpectrogramSpec) -> int:
@@ -49,10 +49,10 @@ def movement(envelope: Tensor, spec: SpectrogramSpec) -> Tensor:
     by_band = envelope.transpose(1, 2).contiguous()  # a band's frames side by side: the transform is four times as fast
     pieces = by_band.unfold(2, size, SEGMENT_STEP)  # [B, BANDS, segments, size]
     window = torch.hann_window(size, periodic=False, dtype=envelope.dtype, device=envelope.device)
-    moved = torch.fft.rfft((pieces - pieces.mean(dim=3, keepdim=True)) * window)
-    power: Tensor = moved.real.square() + moved.imag.square()
-    octaves = _octaves(size, spec.rate_hz / spec.hop).to(power) / window.square().sum()
-    return (power @ octaves).transpose(1, 2)
+    moved = torch.fft.rfft((pieces - pieces.mean(dim=3, keepdim=True)).mul_(window))
+    squares = torch.view_as_real(moved).square().flatten(start_dim=3)  # real and imaginary parts by turns
+    octaves = _octaves(size, spec.rate_hz / spec.hop).to(squares) / window.square().sum()
+    return (squares @ octaves.repeat_interleave(2, dim=0)).transpose(1, 2)
 
 
 def rises(envelope: Tensor) -> Tensor:
@@ -61,7 +61,8 @@ def rises(envelope: Tensor) -> Tensor:
 
 
 @lru_cache
-def _weights(spec: SpectrogramSpec) -> Tensor:
+def weights(spec: SpectrogramSpec) -> Tensor:
+    """The share of each bin in each band: [F, BANDS]."""
     return triangles(BANDS, spec, LOW_HZ)
 
 

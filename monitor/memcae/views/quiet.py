@@ -6,23 +6,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from monitor.memcae.preset import QUIET_BLOCK
 from monitor.memcae.spectrogram import DB_PER_NEPER, POWER_FLOOR, averages
 
 QUIET = 0.5
 """Share of the blocks that is kept, per bin, from the quiet end: passing noise is loud and falls in the other half."""
 
 
-def levels_db(squared: Tensor) -> Tensor:
+def levels_db(squared: Tensor, columns: int) -> Tensor:
     """The mean level of the quieter half of the 64 ms blocks, bin by bin.
 
     Args:
-        squared: power, [B, F, frames], at least one frame; full scale sine about +42 dB at n_fft 512.
+        squared: power, [B, F, T], at least one column; full scale sine about +42 dB at n_fft 512.
+        columns: in a block.
 
     Returns:
         [B, F], decibels re |X| = 1.
     """
-    return of_blocks(averages(squared, QUIET_BLOCK) if squared.shape[2] >= QUIET_BLOCK else squared)
+    return of_blocks(averages(squared, columns) if squared.shape[2] >= columns else squared)
 
 
 def of_blocks(blocks: Tensor) -> Tensor:
@@ -35,5 +35,11 @@ def _least(blocks: Tensor, count: int) -> Tensor:
     """The ``count`` least values of each row, in any order: [B, F, n] -> [B, F, count]."""
     if blocks.is_cuda:
         return blocks.topk(count, dim=2, largest=False, sorted=False).values
-    # NumPy's sort is vectorised: of 155 blocks, measured 1.6 times as fast as its partition, that 4 times as topk
-    return torch.from_numpy(np.sort(blocks.numpy(), axis=2)[:, :, :count])
+    return ascending(blocks)[..., :count]  # measured 1.5 times as fast as NumPy's partition, that 4 times as topk
+
+
+def ascending(rows: Tensor) -> Tensor:
+    """Each row of [..., n] sorted."""
+    if rows.is_cuda:
+        return rows.sort(dim=-1).values
+    return torch.from_numpy(np.sort(rows.numpy(), axis=-1))  # vectorised: measured 4 to 25 times as fast as torch's

@@ -13,7 +13,7 @@ from monitor.memcae.memory import address, read
 from monitor.memcae.views import spectrum
 from monitor.memcae.views.view import View
 
-LEARNS = (*spectrum.LEARNS, "slots")
+LEARNS = (*spectrum.LEARNS, "slots", "keys")
 """Names of what `fit` gives."""
 
 SHARPNESS = 5.0
@@ -28,15 +28,15 @@ def fit(recordings: Sequence[Tensor]) -> Mapping[str, Tensor]:
     every state the machine was heard in. Slots learnt by gradient came to answer every query alike.
     """
     learnt = dict(spectrum.fit(recordings))
-    return learnt | {"slots": spectrum.coordinates(learnt, torch.cat(list(recordings)))}
+    slots = spectrum.coordinates(learnt, torch.cat(list(recordings)))
+    return learnt | {"slots": slots, "keys": SHARPNESS * F.normalize(slots, dim=1)}
 
 
 def distance(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
     """How far the windows z lie from what the memory makes of them, |z - z^|: [B, d] -> [B]."""
-    slots = fitted["slots"]
     queries = spectrum.coordinates(fitted, described)
-    weights = address(SHARPNESS * F.normalize(queries, dim=1), F.normalize(slots, dim=1))
-    length: Tensor = torch.linalg.vector_norm(queries - read(weights, slots), dim=1)
+    weights = address(F.normalize(queries, dim=1), fitted["keys"])
+    length: Tensor = torch.linalg.vector_norm(queries - read(weights, fitted["slots"]), dim=1)
     return length
 
 

@@ -11,6 +11,7 @@ from monitor.memcae.fusion import Role
 from monitor.memcae.views import contrast
 from monitor.memcae.views.envelope import BANDS, OCTAVES_HZ
 from monitor.memcae.views.observation import Observation
+from monitor.memcae.views.quiet import ascending
 from monitor.memcae.views.view import View
 
 MODULATION_FLOOR = 1e-4
@@ -48,7 +49,7 @@ def fit(recordings: Sequence[Tensor]) -> Mapping[str, Tensor]:
 
 def _onsets(loudness: Tensor, rise: Tensor) -> Tensor:
     """Six numbers on how suddenly and how far the loudness of all bands rises: [B, T], [B, T - 1] -> [B, 6]."""
-    level = loudness.sort(dim=1).values
+    level = ascending(loudness)
     few = max(1, int(LOUDEST * level.shape[1]))
     middle = level[:, level.shape[1] // 2]
     sudden = rise.topk(few, dim=1).values

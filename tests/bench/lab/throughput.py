@@ -18,7 +18,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from monitor.audio.windows import Window
 from monitor.memcae import crowd, plain, ways
 from monitor.memcae.fleet import BATCH_SAMPLES, STACK_SAMPLES, Fleet
-from monitor.memcae.folded import Folded
 from monitor.memcae.model import MachineModel
 from monitor.memcae.preset import Preset, SpectrogramSpec
 from tests.bench.lab import untrained
@@ -153,11 +152,11 @@ def resident(preset: Preset, count: int, device: torch.device, effort: Effort) -
     members = [ways.member(model, way) for model in models]
     sounds = untrained.noise(preset, SOUNDS, seed=2, device=str(device))
     length = sounds.shape[1]
-    step = max(1, (STACK_SAMPLES if way.stacked else BATCH_SAMPLES) // length)
+    step = max(1, (STACK_SAMPLES if device.type == "cuda" else BATCH_SAMPLES) // length)
     passes = []
     for first in range(0, count, step):
         part = members[first : first + step]
-        together = Folded([member.model.network for member in part]) if way.stacked and len(part) > 1 else None
+        together = ways.together(part) if way.stacked and len(part) > 1 else None
         samples = sounds[torch.arange(first, first + len(part)) % SOUNDS]
         passes.append((part, samples, together))
 
