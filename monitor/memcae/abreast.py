@@ -25,10 +25,16 @@ class Abreast:
         self._pool: ThreadPoolExecutor | None = None
 
     def run(self, work: Callable[[_Part], _Result], parts: Iterable[_Part]) -> list[_Result]:
-        """``work`` done on each of ``parts``, in their order; a failure is raised here."""
+        """``work`` done on each of ``parts``, in their order; a failure is raised here.
+
+        A single part, or one processor, needs no other thread.
+        """
+        every = list(parts)
+        if len(every) < 2 or self.threads == 1:
+            return [work(part) for part in every]
         if self._pool is None:
             self._pool = _started(self.threads)
-        return list(self._pool.map(work, parts))
+        return list(self._pool.map(work, every))
 
 
 def _started(threads: int) -> ThreadPoolExecutor:

@@ -19,9 +19,7 @@ import torch
 from torch import Tensor
 
 from monitor.audio.windows import Window
-from monitor.memcae import crowd
-from monitor.memcae.crowd import Member
-from monitor.memcae.model import ViewScores
+from monitor.memcae.crowd import Member, Stack
 from monitor.memcae.network import inner
 from monitor.memcae.preset import SEGMENT_STEP, Preset
 from monitor.memcae.spectrogram import in_scale
@@ -52,9 +50,9 @@ class Past:
     recalled: Tensor
     """[1, C, F', 1], the memory's answer at the last unit's position of the latent."""
     texture: Tensor
-    """[U - 1, d], the sum over each unit of the encoder's layer before the last, from unit 1 on."""
+    """[1, U - 1, d], the sum over each unit of the encoder's layer before the last, from unit 1 on."""
     missing: Tensor
-    """[U - 2, F], the sum over each unit of target less reconstruction, from unit 1 on."""
+    """[1, U - 2, F], the sum over each unit of target less reconstruction, from unit 1 on."""
 
 
 def long_enough(preset: Preset, samples: int) -> bool:
@@ -84,94 +82,127 @@ def begin(member: Member, window: Window) -> Past:
         seen.target[..., (units - 1) * stride : units * stride].clone(),
         recalled[..., -1:].clone(),
         _sums(seen.layers[-2][..., BY_UNIT : units * BY_UNIT], BY_UNIT),
-        _sums((inside - network.decode(recalled, inside))[:, None], stride),
+        _sums(inside[:, None], stride) - network.unit_sums(recalled, inside),
     )
 
 
-def go_on(members: Sequence[Member], pasts: Sequence[Past], windows: Sequence[Window], by: int) -> list[Past]:
+def go_on(
+    preset: Preset, stack: Stack, pasts: Sequence[Past], windows: Sequence[Window], by: int
+) -> tuple[list[Past], Observation]:
     """The windows that begin ``by`` samples after the past ones; only what is new is computed.
 
     Args:
-        members: of one preset and different machines.
-        pasts: of windows of one length.
+        preset: of all machines.
+        stack: the machines, all different, as one.
+        pasts: of windows of one length, one of each machine.
         windows: that go on from them (`monitor.memcae.sharing.shift`).
         by: a multiple of the preset's grid.
+
+    Returns:
+        What is kept of each window, and what all the views look at.
     """
-    preset = members[0].model.preset
     spec, new = preset.spectrogram, by // preset.grid
     frames, whole = pasts[0].loudness.shape[1], new * preset.unit_frames
     known = pasts[0].averaged.shape[1] * spec.average - whole  # frames of the new window whose columns are known
     end = (frames - 1) * spec.hop + spec.n_fft
-    heard = InPieces(_samples([each.samples[known * spec.hop : end] for each in windows]), spec, members[0].network)
+    heard = InPieces(_samples([each.samples[known * spec.hop : end] for each in windows]), spec, stack.network)
     fresh = heard.envelopes[:, frames - whole - known :]  # those of a column that was not whole are known
     envelopes = torch.cat([torch.cat([past.envelopes for past in pasts]), fresh], dim=1)
-    movement = envelope.movement(envelopes, spec)
-    rises = envelope.rises(envelopes[:, -fresh.shape[1] - 1 :])
+    moved = envelope.movement(envelopes, spec)
+    segments = pasts[0].movement.shape[1]  # of a window; a far step brings one more, of before its beginning
     gone = whole // spec.average
     averaged = torch.cat(
         [torch.cat([past.averaged[:, gone:] for past in pasts]), heard.averaged.transpose(1, 2)], dim=1
     )
-    past_units = frames // preset.unit_frames - new  # of the new window
-    stride = 1 << len(preset.network.channels)
-    columns = in_scale(averaged[:, past_units * stride : (past_units + new) * stride].transpose(1, 2), spec)
-    segments = pasts[0].movement.shape[1]  # of a window; a far step brings one more, of before its beginning
+    movement = torch.cat([torch.cat([past.movement[:, moved.shape[1] :] for past in pasts]), moved], dim=1)
+    loudness = torch.cat([torch.cat([past.loudness[:, whole:] for past in pasts]), fresh.mean(dim=2)], dim=1)
+    rises = envelope.rises(envelopes[:, -fresh.shape[1] - 1 :])
+    target, recalled, texture, missing = _through(preset, stack, pasts, averaged, new)
+    seen = _seen(
+        preset,
+        stack,
+        averaged=averaged,
+        movement=movement[:, -segments:],
+        loudness=loudness,
+        rises=torch.cat([torch.cat([past.rises[:, whole:] for past in pasts]), rises], dim=1),
+        texture=texture,
+        missing=missing,
+    )
     found = []
-    for i, (member, past, window) in enumerate(zip(members, pasts, windows, strict=True)):
+    for i, window in enumerate(windows):
         row = slice(i, i + 1)
-        target = torch.cat([past.target, member.network.standardise(columns[row])], dim=2)
-        recalled, texture, missing = _through(member, past, target, new)
         found.append(
             Past(
                 window,
                 averaged[row],
-                envelopes[row, movement.shape[1] * SEGMENT_STEP :].clone(),
-                torch.cat([past.movement[:, movement.shape[1] :], movement[row]], dim=1)[:, -segments:],
-                torch.cat([past.loudness[:, whole:], fresh[row].mean(dim=2)], dim=1),
-                torch.cat([past.rises[:, whole:], rises[row]], dim=1),
-                target[..., -past.target.shape[2] :].clone(),
-                recalled[..., -1:].clone(),
-                torch.cat([past.texture[new:], texture]),
-                torch.cat([past.missing[new:], missing]),
+                envelopes[row, moved.shape[1] * SEGMENT_STEP :],
+                movement[row, -segments:],
+                seen.loudness[row],
+                seen.rises[row],
+                target[row, :, -pasts[0].target.shape[2] :],
+                recalled[row, ..., -1:],
+                texture[row],
+                missing[row],
             )
         )
-    return found
+    return found, seen
 
 
-def _through(member: Member, past: Past, target: Tensor, new: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The new units through the network, behind the last known one that ``target`` begins with."""
-    layers = member.network.layers(target)
-    stride = past.target.shape[2]
+def _through(
+    preset: Preset, stack: Stack, pasts: Sequence[Past], averaged: Tensor, new: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The new units through the network, behind the last known one: target, recalled, and the sums over all units."""
+    network, stride = stack.network, pasts[0].target.shape[2]
+    first = pasts[0].loudness.shape[1] // preset.unit_frames - new
+    columns = averaged[:, first * stride : (first + new) * stride].transpose(1, 2)
+    fresh = network.standardise(in_scale(columns, preset.spectrogram))
+    target = torch.cat([torch.cat([past.target for past in pasts]), fresh], dim=2)
+    layers = network.layers(target)
     # the known unit's own position feels where the target was cut, and so does what is mirrored behind the last unit
-    recalled = torch.cat([past.recalled, member.network.recall(layers[-1][..., 1 : new + 1])], dim=3)
-    texture = _sums(layers[-2][..., BY_UNIT : (new + 1) * BY_UNIT], BY_UNIT)
+    answers = network.recall(layers[-1][..., 1 : new + 1])
+    recalled = torch.cat([torch.cat([past.recalled for past in pasts]), answers], dim=3)
     inside = target[..., : new * stride]
-    return recalled, texture, _sums((inside - member.network.decode(recalled, inside))[:, None], stride)
-
-
-def judge(members: Sequence[Member], pasts: Sequence[Past]) -> ViewScores:
-    """What each machine's model says of its window; members of one preset, windows of one length."""
-    preset = members[0].model.preset
-    stride = 1 << len(preset.network.channels)
-    units = pasts[0].missing.shape[0]
-    channels = preset.network.channels[-2]
-    texture = torch.stack([past.texture[:units].sum(dim=0) for past in pasts]) / (units * BY_UNIT)
-    seen = Observation(texture.new_empty(0), preset.spectrogram, members[0].network)
-    vars(seen).update(
-        averaged=torch.cat([past.averaged for past in pasts]).transpose(1, 2),
-        movement=torch.cat([past.movement for past in pasts]).mean(dim=1),
-        loudness=torch.cat([past.loudness for past in pasts]),
-        rises=torch.cat([past.rises for past in pasts]),
-        texture=texture.view(len(pasts), channels, -1),
-        missing=torch.stack([past.missing.sum(dim=0) for past in pasts]) / (units * stride),
+    missing = _sums(inside[:, None], stride) - network.unit_sums(recalled, inside)
+    texture = _sums(layers[-2][..., BY_UNIT : (new + 1) * BY_UNIT], BY_UNIT)
+    return (
+        target,
+        recalled,
+        torch.cat([torch.cat([past.texture[:, new:] for past in pasts]), texture], dim=1),
+        torch.cat([torch.cat([past.missing[:, new:] for past in pasts]), missing], dim=1),
     )
-    return crowd.judge_seen(members, seen)
+
+
+def observe(preset: Preset, stack: Stack, pasts: Sequence[Past]) -> Observation:
+    """What the views look at of windows that were computed whole, one of each machine of the stack."""
+    rows = {
+        name: torch.cat([getattr(past, name) for past in pasts])
+        for name in ("averaged", "movement", "loudness", "rises", "texture", "missing")
+    }
+    return _seen(preset, stack, **rows)
+
+
+def _seen(preset: Preset, stack: Stack, **known: Tensor) -> Observation:
+    """An observation of which everything that is asked for is ``known``, by the names of `Past`."""
+    stride, units = 1 << len(preset.network.channels), known["missing"].shape[1]
+    channels = preset.network.channels[-2]
+    texture = known["texture"][:, :units].sum(dim=1) / (units * BY_UNIT)
+    seen = Observation(texture.new_empty(0), preset.spectrogram, stack.network)
+    vars(seen).update(
+        averaged=known["averaged"].transpose(1, 2),
+        movement=known["movement"].mean(dim=1),
+        loudness=known["loudness"],
+        rises=known["rises"],
+        texture=texture.view(len(texture), channels, -1),
+        missing=known["missing"].sum(dim=1) / (units * stride),
+    )
+    return seen
 
 
 def _sums(seen: Tensor, columns: int) -> Tensor:
-    """Sums over every so many columns: [1, C, F, T] -> [T / columns, C * F]."""
-    channels, bins, length = seen.shape[1:]
-    by_unit: Tensor = seen[0].reshape(channels * bins, length // columns, columns).sum(dim=2)
-    return by_unit.T.contiguous()
+    """Sums over every so many columns: [B, C, F, T] -> [B, T / columns, C * F]."""
+    batch, channels, bins, length = seen.shape
+    by_unit: Tensor = seen.reshape(batch, channels * bins, length // columns, columns).sum(dim=3)
+    return by_unit.transpose(1, 2)
 
 
 def _samples(rows: Sequence[np.ndarray[tuple[int], np.dtype[np.float32]]]) -> Tensor:

@@ -26,46 +26,62 @@ class Member:
     """The model's network alone."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """Different machines' models of one preset as one, for batches of one window of each."""
+
+    network: Folded
+    fits: Mapping[str, Mapping[str, Tensor]]
+    """What each view learnt of all of them, by view (`monitor.memcae.views.view.View.together`)."""
+
+
 @torch.inference_mode()
-def judge(members: Sequence[Member], samples: Tensor, together: Folded | None = None) -> ViewScores:
+def together(members: Sequence[Member]) -> Stack:
+    """The models of ``members`` as one."""
+    network = Folded([part for each in members for part in each.network.parts])
+    preset = members[0].model.preset
+    known = [each.model.knowledge.views for each in members]
+    return Stack(network, {name: VIEWS[name].together([views[name] for views in known]) for name in preset.views})
+
+
+@torch.inference_mode()
+def judge(members: Sequence[Member], samples: Tensor, stack: Stack | None = None) -> ViewScores:
     """What each window's own model says of it.
 
     Args:
         members: of each window; of one preset, the windows of one machine side by side.
         samples: [B, n], float32, full scale +-1, on the models' device, n at least `MachineModel.least_samples`.
-        together: the networks of the members as one, which then all are of different machines; None asks one after
-            another.
+        stack: the members as one, which then all are of different machines; None asks one after another.
 
     Returns:
         A window with a sample that is not finite scores NaN; the others are not touched by it.
     """
     preset = members[0].model.preset
     kind = InPieces if "rhythm" in preset.views and not samples.is_cuda else Observation
-    seen = kind(samples, preset.spectrogram, together or members[0].network)
+    seen = kind(samples, preset.spectrogram, members[0].network if stack is None else stack.network)
     heard = finite(samples)  # said outright: the quietest half of a window would leave a NaN out
-    said = judge_seen(members, seen, by_machine=together is None)
+    said = judge_seen(members, seen, stack)
     value = said.value.where(heard, torch.nan)
     return ViewScores(value, said.views, said.excess_db.where(heard[:, None], torch.nan))
 
 
-def judge_seen(members: Sequence[Member], seen: Observation, *, by_machine: bool = False) -> ViewScores:
-    """The same of an observation of finite samples.
-
-    Args:
-        members: of each window.
-        seen: of all windows.
-        by_machine: whether each machine's network has yet to look at its windows, or ``seen`` knows what they all say.
-    """
+def judge_seen(members: Sequence[Member], seen: Observation, stack: Stack | None) -> ViewScores:
+    """The same of an observation of finite samples, through the network of the stack if there is one."""
     preset = members[0].model.preset
-    described = {name: VIEWS[name].describe(seen) for name in preset.views if not (by_machine and VIEWS[name].network)}
-    distances = torch.stack([row for run in _runs(members) for row in _distances(run, seen, described)])
+    views = [VIEWS[name] for name in preset.views]
+    if stack is None:
+        described = {view.name: view.describe(seen) for view in views if not view.network}
+        distances = torch.stack([row for run in _runs(members) for row in _distances(run, seen, described)])
+    else:
+        columns = [view.distance(stack.fits[view.name], view.describe(seen)) for view in views]
+        distances = torch.stack(columns, dim=1)
     models = [member.model for member in members]
     plain = preset.fusion == "plain"
     comparable = distances if plain else fusion.values(distances, _references(models))
-    value = fusion.fuse(comparable, [VIEWS[name].role for name in preset.views], preset.fusion)
+    value = fusion.fuse(comparable, [view.role for view in views], preset.fusion)
     excess = explanation.band_levels(seen.quiet_db, seen.spec) - records.normal_levels(models).mean_db
-    columns = dict(zip(preset.views, comparable.unbind(dim=1), strict=True))
-    return ViewScores(value, columns, excess)
+    by_view = dict(zip(preset.views, comparable.unbind(dim=1), strict=True))
+    return ViewScores(value, by_view, excess)
 
 
 def _references(models: Sequence[MachineModel]) -> Reference:
@@ -86,7 +102,7 @@ def _distances(run: tuple[Member, slice], seen: Observation, described: Mapping[
     """Every view's distance of one machine's windows: [b, V]."""
     member, rows = run
     fitted = member.model.knowledge.views
-    part = seen if len(described) == len(fitted) else seen.part(rows, member.network)
+    part = seen.part(rows, member.network)
     columns = []
     for name, known in fitted.items():
         view = VIEWS[name]

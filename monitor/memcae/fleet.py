@@ -14,8 +14,7 @@ from monitor.errors import DeviceError
 from monitor.memcae import crowd, records, ways
 from monitor.memcae.abreast import Abreast
 from monitor.memcae.allocation import keep_freed_memory, leave_out_what_stays
-from monitor.memcae.crowd import Member
-from monitor.memcae.folded import Folded
+from monitor.memcae.crowd import Member, Stack
 from monitor.memcae.model import MachineModel
 from monitor.memcae.preset import Preset
 from monitor.memcae.score import Score
@@ -30,7 +29,7 @@ STACK_SAMPLES = 16 * BATCH_SAMPLES
 """The same for a GPU, which wants hundreds of windows at a time; some 40 bytes a sample are held."""
 
 STACKS = 8
-"""Stacks of networks kept at most; in service the same machines' windows come together again and again."""
+"""Stacks of models kept at most; in service the same machines' windows come together again and again."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -59,7 +58,7 @@ class _Job:
     places: Sequence[int]
     windows: Sequence[Window]
     members: Sequence[Member]
-    together: Folded | None
+    together: Stack | None
     abreast: bool
 
 
@@ -70,9 +69,9 @@ class Fleet:
         self.device = choose_device(device)
         self._members: dict[str, Member] = {}
         self._ways: dict[Preset, Way] = {}
-        self._stacks: dict[tuple[str, ...], Folded] = {}
+        self._stacks: dict[tuple[str, ...], Stack] = {}
         self._abreast = Abreast()
-        self._sharing = Sharing(self._abreast)
+        self._sharing = Sharing(self._stack)
         for machine, model in models.items():
             self.replace(machine, model)
 
@@ -129,10 +128,9 @@ class Fleet:
             scores[place] = score
         rest = [place for place in range(len(windows)) if place not in shared]
         jobs = [self._job(windows, places) for places in self._batches(windows, rest)]
-        beside = [job for job in jobs if job.abreast] if len(jobs) > 1 else []
-        found = [(job, self._judge(job)) for job in jobs if job not in beside]
-        found += zip(beside, self._abreast.run(self._judge, beside) if beside else (), strict=True)
-        for job, said in found:
+        alone, beside = ([job for job in jobs if job.abreast == abreast] for abreast in (False, True))
+        said_of = [*map(self._judge, alone), *self._abreast.run(self._judge, beside)]
+        for job, said in zip([*alone, *beside], said_of, strict=True):
             for place, score in zip(job.places, said, strict=True):
                 scores[place] = score
         return scores
@@ -168,15 +166,18 @@ class Fleet:
         said = crowd.judge(job.members, samples, job.together)
         return records.scores([member.model for member in job.members], job.windows, said)
 
-    def _together(self, members: Sequence[Member]) -> Folded | None:
-        """The networks of these windows' machines as one; None where they are asked one after another."""
-        names = tuple(member.model.machine for member in members)
-        if len(names) == 1 or not self._way(members[0].model.preset).stacked:
+    def _together(self, members: Sequence[Member]) -> Stack | None:
+        """These windows' machines as one; None where they are asked one after another."""
+        if len(members) == 1 or not self._way(members[0].model.preset).stacked:
             return None
+        return self._stack(members)
+
+    def _stack(self, members: Sequence[Member]) -> Stack:
+        names = tuple(member.model.machine for member in members)
         if names not in self._stacks:
             if len(self._stacks) == STACKS:
                 self._stacks.pop(next(iter(self._stacks)))
-            self._stacks[names] = ways.together(members)
+            self._stacks[names] = crowd.together(members)
         return self._stacks[names]
 
     def _way(self, preset: Preset) -> Way:

@@ -3,7 +3,7 @@
 - Batch normalisation is folded into the convolution before it.
 - A transposed convolution of stride 2 is an ordinary one that gives the four phases of its output, interleaved after.
 - The memory is read by a fused softmax product, whose N weights per query never leave the cache.
-- Where only the time average of the reconstruction is asked for, the last layer, which is linear, is averaged before.
+- Where only averages of the reconstruction over time are asked for, the last layer, which is linear, comes after them.
 
 Several networks of one specification can be folded together; then window i is seen by network i, all in one grouped
 convolution. On a GPU that is what keeps it busy; on a processor it is measured (`monitor.memcae.ways`).
@@ -140,22 +140,38 @@ class Folded:
         return full[:, 0, : target.shape[1], : target.shape[2]]
 
     def mean_decoded(self, recalled: Tensor, target: Tensor) -> Tensor:
-        """As `MemCAE.mean_decoded`: the last layer is linear, so its input is summed over time before it."""
-        hidden = self._hidden(recalled)[:, :, :-1]  # without the row that the last convolution would need
+        """As `MemCAE.mean_decoded`."""
         columns = target.shape[2]
-        half = columns // 2
-        by_column = hidden.permute(0, 2, 3, 1)  # as it lies in memory
-        inside = by_column[:, :, 1:half].sum(dim=2)
-        first, last = by_column[:, :, 0], by_column[:, :, half]
-        middle = inside + first if columns == 2 * half else inside + first + last
-        sums = torch.stack(
-            [inside + last, middle, inside + first], dim=2
-        )  # by the columns that the kernel's column meets
-        rows = torch.einsum("bhtc,bcft->bhf", sums, self._last.expand(len(sums), -1, -1, -1))  # [B, H, 3]
-        out = rows.new_empty(len(rows), 2 * rows.shape[1] - 1)
-        out[:, 0::2] = rows[..., 1]
-        out[:, 1::2] = rows[:, :-1, 2] + rows[:, 1:, 0]
-        return (out / columns + self._last_bias)[:, : target.shape[1]]
+        return self._sums_decoded(recalled, columns, 1)[:, 0, : target.shape[1]] / columns
+
+    def unit_sums(self, recalled: Tensor, target: Tensor) -> Tensor:
+        """The sum of what `decode` gives over each unit of columns (`network.inner`): [B, C, F', U + 1] -> [B, U, F].
+
+        Args:
+            recalled: the units' and the following position.
+            target: [B, F, T], T a multiple of the units' columns.
+        """
+        units = target.shape[2] >> len(self._encoder)
+        return self._sums_decoded(recalled, target.shape[2], units)[:, :, : target.shape[1]]
+
+    def _sums_decoded(self, recalled: Tensor, columns: int, parts: int) -> Tensor:
+        """What comes back, added up over equal parts of the columns: [B, C, F', T'] -> [B, parts, F].
+
+        The last layer is linear, so its input is added up before it. Several parts have an even number of columns each.
+        """
+        by_column = self._hidden(recalled).permute(0, 2, 3, 1)[:, :-1]  # [B, H, W, C], as it lies in memory
+        half = columns // parts // 2  # two columns come of each column of the input, the odd ones of its neighbour too
+        count = half * parts
+        batch, height, _, channels = by_column.shape
+        inside = by_column[:, :, :count].reshape(batch, height, parts, half, channels).sum(dim=3)
+        first, last = by_column[:, :, :count:half], by_column[:, :, half : count + 1 : half]
+        middle = inside if columns == 2 * count else inside + last
+        sums = torch.stack([inside - first + last, middle, inside], dim=3)  # by what each column of the kernel meets
+        rows = torch.einsum("bhutc,bcft->buhf", sums, self._last.expand(len(sums), -1, -1, -1))  # [B, U, H, 3]
+        out = rows.new_empty(len(rows), parts, 2 * rows.shape[2] - 1)
+        out[..., 0::2] = rows[..., 1]
+        out[..., 1::2] = rows[:, :, :-1, 2] + rows[:, :, 1:, 0]
+        return out + columns // parts * self._last_bias[:, None]
 
     def _as_wanted(self, seen: Tensor) -> Tensor:
         """[B, 1, H, W] with its one channel said to be last, which torch cannot see by itself: no layer converts it."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 import torch
 
 from monitor.audio.windows import Window
-from monitor.memcae import continued, overlap, records
-from monitor.memcae.abreast import Abreast
-from monitor.memcae.crowd import Member
+from monitor.memcae import continued, crowd, overlap, records
+from monitor.memcae.crowd import Member, Stack
 from monitor.memcae.preset import Preset
 from monitor.memcae.score import Score
 
@@ -25,19 +24,20 @@ Heard: TypeAlias = tuple[int, Window, Member]
 AT_ONCE = 16
 """Machines that go on together: more share no more of the cost, and hold more memory."""
 
-_Job: TypeAlias = tuple[Sequence[Heard], Sequence[Past | None], int]
-"""Windows of one preset and length, what their machines keep, and by how many samples they go on from that."""
+_Job: TypeAlias = tuple[Sequence[Heard], Sequence[Past | None], int, Stack | None]
+"""Windows of one preset and length, what their machines keep, by how many samples they go on from that, and, for
+`continued`, the machines as one."""
 
 
 class Sharing:
     """What machines whose windows overlap keep of their last window.
 
     Args:
-        abreast: threads, for windows of many machines.
+        together: makes different machines of one preset one.
     """
 
-    def __init__(self, abreast: Abreast) -> None:
-        self._abreast = abreast
+    def __init__(self, together: Callable[[Sequence[Member]], Stack]) -> None:
+        self._together = together
         self._pasts: dict[str, Past] = {}
         self._ends_s: dict[str, float] = {}  # when each machine's last window ended, UTC, POSIX seconds
 
@@ -59,7 +59,8 @@ class Sharing:
         """
         found: dict[int, Score] = {}
         for turn in _turns(self._sharing(windows, members)):
-            for pasts, scores in self._abreast.run(_score, self._jobs(turn)):
+            for job in self._jobs(turn):
+                pasts, scores = _score(job)
                 self._pasts.update({past.window.machine: past for past in pasts})
                 found |= scores
         return found
@@ -71,10 +72,12 @@ class Sharing:
             preset = heard[2].model.preset
             groups.setdefault((preset, len(heard[1].samples), self._shift(heard[1], preset)), []).append(heard)
         for (_, _, by), alike in groups.items():
-            step = min(AT_ONCE, -(-len(alike) // self._abreast.threads))
+            additive = alike[0][2].model.preset.additive
+            step = 1 if additive else AT_ONCE
             for first in range(0, len(alike), step):
                 part = alike[first : first + step]
-                yield part, [self._pasts.get(window.machine) if by else None for _, window, _ in part], by
+                kept = [self._pasts.get(window.machine) if by else None for _, window, _ in part]
+                yield part, kept, by, None if additive else self._together([member for _, _, member in part])
 
     def _sharing(self, windows: Sequence[Window], members: Mapping[str, Member]) -> Iterator[Heard]:
         for place, window in enumerate(windows):
@@ -96,16 +99,20 @@ class Sharing:
 @torch.inference_mode()
 def _score(job: _Job) -> tuple[Sequence[Past], dict[int, Score]]:
     """What is kept of the windows of a job, and their scores by place."""
-    heard, pasts, by = job
+    heard, pasts, by, stack = job
     places, windows, members = zip(*heard, strict=True)
-    if members[0].model.preset.additive:
+    preset = members[0].model.preset
+    if stack is None:
         return _additive(members, pasts, windows, by, places)
     kept = [past for past in pasts if isinstance(past, continued.Past)]
+    found: Sequence[Past]
     if len(kept) == len(windows):
-        found = continued.go_on(members, kept, windows, by)
+        found, seen = continued.go_on(preset, stack, kept, windows, by)
     else:
-        found = [continued.begin(*each) for each in zip(members, windows, strict=True)]
-    scores = records.scores([member.model for member in members], windows, continued.judge(members, found))
+        begun = [continued.begin(*each) for each in zip(members, windows, strict=True)]
+        found, seen = begun, continued.observe(preset, stack, begun)
+    said = crowd.judge_seen(members, seen, stack)
+    scores = records.scores([member.model for member in members], windows, said)
     return found, dict(zip(places, scores, strict=True))
 
 

@@ -61,11 +61,6 @@ def member(model: MachineModel, way: Way) -> Member:
     return Member(model, Folded([parts_of(model.network)], brief=way.brief))
 
 
-def together(members: Sequence[Member]) -> Folded:
-    """The networks of different machines as one."""
-    return Folded([part for each in members for part in each.network.parts])
-
-
 def candidates(models: Sequence[MachineModel]) -> tuple[Way, ...]:
     """The ways that these models of one preset can be scored; only one machine has nothing to stack."""
     spec = models[0].preset.network
@@ -107,7 +102,7 @@ def _cost(
     members = [member(model, way) for model in models]
     step = -(-len(members) // abreast.threads) if way.abreast else len(members)
     parts = [slice(first, first + step) for first in range(0, len(members), step)]
-    stacks = {part.start: together(members[part]) if way.stacked else None for part in parts}
+    stacks = {part.start: crowd.together(members[part]) if way.stacked else None for part in parts}
 
     def judge(part: slice) -> None:
         crowd.judge(members[part], samples[part], stacks[part.start]).value.tolist()  # waits for a GPU

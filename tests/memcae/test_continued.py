@@ -67,9 +67,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
         told.append(("begin", 1))
         return begin(member, window)  # type: ignore[arg-type]
 
-    def going_on(members: list[object], *rest: object) -> object:
-        told.append(("go on", len(members)))
-        return go_on(members, *rest)  # type: ignore[arg-type]
+    def going_on(preset: object, stack: object, pasts: list[object], *rest: object) -> object:
+        told.append(("go on", len(pasts)))
+        return go_on(preset, stack, pasts, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(continued, "begin", beginning)
     monkeypatch.setattr(continued, "go_on", going_on)

@@ -15,4 +15,6 @@ def describe(seen: Observation) -> Tensor:
     return seen.network.answers(seen.layers[-1])
 
 
-ANSWERS = View("answers", Role.PARTNER, describe, latent.fit, latent.LEARNS, latent.distance, network=True)
+ANSWERS = View(
+    "answers", Role.PARTNER, describe, latent.fit, latent.LEARNS, latent.distance, network=True, absent=latent.ABSENT
+)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from monitor.memcae.mahalanobis import LEAST_VARIANCE, ledoit_wolf
+from monitor.memcae.views.view import project
 
 LEARNS = ("centre", "axes")
 """Names of what `fit` gives."""
@@ -50,7 +51,7 @@ def fit(recordings: Sequence[Tensor], change: Tensor, doubt: Tensor | None = Non
 
 def coordinates(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
     """Where [B, d] vectors lie along the axes, each scaled by how much it says: [B, r]."""
-    return (described - fitted["centre"]) @ fitted["axes"]
+    return project(described - fitted["centre"], fitted["axes"])
 
 
 def distance(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -9,11 +10,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monitor.memcae.fusion import Role
-from monitor.memcae.memory import address, read
 from monitor.memcae.views import spectrum
-from monitor.memcae.views.view import View
+from monitor.memcae.views.view import View, project
 
-LEARNS = (*spectrum.LEARNS, "slots", "keys")
+LEARNS = (*spectrum.LEARNS, "slots", "keys", "prior")
 """Names of what `fit` gives."""
 
 SHARPNESS = 5.0
@@ -29,15 +29,20 @@ def fit(recordings: Sequence[Tensor]) -> Mapping[str, Tensor]:
     """
     learnt = dict(spectrum.fit(recordings))
     slots = spectrum.coordinates(learnt, torch.cat(list(recordings)))
-    return learnt | {"slots": slots, "keys": SHARPNESS * F.normalize(slots, dim=1)}
+    keys = (SHARPNESS * F.normalize(slots, dim=1)).T.contiguous()  # [r, n]
+    return learnt | {"slots": slots, "keys": keys, "prior": slots.new_zeros(len(slots))}  # all slots are alike likely
 
 
 def distance(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
     """How far the windows z lie from what the memory makes of them, |z - z^|: [B, d] -> [B]."""
     queries = spectrum.coordinates(fitted, described)
-    weights = address(F.normalize(queries, dim=1), fitted["keys"])
-    length: Tensor = torch.linalg.vector_norm(queries - read(weights, fitted["slots"]), dim=1)
+    likeness = project(F.normalize(queries, dim=1), fitted["keys"])
+    weights = torch.softmax(likeness + fitted["prior"], dim=1)
+    length: Tensor = torch.linalg.vector_norm(queries - project(weights, fitted["slots"]), dim=1)
     return length
 
 
-RECALL = View("recall", Role.ANCHOR, spectrum.describe, fit, LEARNS, distance)
+ABSENT = {"prior": -math.inf}
+"""A slot that is not there answers nothing."""
+
+RECALL = View("recall", Role.ANCHOR, spectrum.describe, fit, LEARNS, distance, absent=ABSENT)

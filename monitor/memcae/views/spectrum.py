@@ -58,8 +58,8 @@ def octaves(count: int) -> Tensor:
 
 
 def forgive(described: Tensor, normal: Tensor) -> Tensor:
-    """[B, d] levels, each window's level and tilt brought to those of ``normal``, [d], within FORGIVEN_DB."""
-    return described - forgiveness.change(described - normal, octaves(len(normal)), FORGIVEN_DB)
+    """[B, d] levels, each window's level and tilt brought to those of ``normal``, [d] or [B, d], within FORGIVEN_DB."""
+    return described - forgiveness.change(described - normal, octaves(normal.shape[-1]), FORGIVEN_DB)
 
 
 def coordinates(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:

@@ -15,4 +15,6 @@ def describe(seen: Observation) -> Tensor:
     return seen.texture.flatten(start_dim=1)
 
 
-TEXTURE = View("texture", Role.PARTNER, describe, latent.fit, latent.LEARNS, latent.distance, network=True)
+TEXTURE = View(
+    "texture", Role.PARTNER, describe, latent.fit, latent.LEARNS, latent.distance, network=True, absent=latent.ABSENT
+)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from monitor.memcae.fusion import Role
 from monitor.memcae.views.observation import Observation
@@ -30,6 +32,29 @@ class View:
     learns: tuple[str, ...]
     """Names of the tensors that `fit` gives and `distance` needs."""
     distance: Callable[[Mapping[str, Tensor], Tensor], Tensor]
-    """What `fit` gave and [B, d] -> [B], 0 or more, greater is more anomalous."""
+    """What `fit` gave and [B, d] -> [B], 0 or more, greater is more anomalous; what `together` gives goes as well, each
+    window then being held against the fit in its place."""
     network: bool = False
     """Whether `describe` looks through the trained network."""
+    absent: Mapping[str, float] = field(default_factory=dict)
+    """What stands in the tensors where one fit is smaller than another that it is put together with; 0 if not named.
+    It must not change the distance."""
+
+    def together(self, fits: Sequence[Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
+        """Several fits, of different machines, as one: every tensor with a dimension more."""
+        return {name: _stacked([fit[name] for fit in fits], self.absent.get(name, 0.0)) for name in self.learns}
+
+
+def project(vectors: Tensor, axes: Tensor) -> Tensor:
+    """[B, d] vectors along [d, r] axes, or each along its own, [B, d, r]: -> [B, r]."""
+    return vectors @ axes if axes.dim() == 2 else torch.bmm(vectors[:, None], axes)[:, 0]
+
+
+def _stacked(tensors: Sequence[Tensor], absent: float) -> Tensor:
+    """Tensors of one number of dimensions as one, the smaller ones filled up."""
+    shape = [max(sizes) for sizes in zip(*(each.shape for each in tensors), strict=True)]
+    full = []
+    for each in tensors:
+        missing = [bound for size, most in zip(each.shape, shape, strict=True) for bound in (most - size, 0)]
+        full.append(F.pad(each, missing[::-1], value=absent) if any(missing) else each)
+    return torch.stack(full)

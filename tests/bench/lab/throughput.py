@@ -156,7 +156,7 @@ def resident(preset: Preset, count: int, device: torch.device, effort: Effort) -
     passes = []
     for first in range(0, count, step):
         part = members[first : first + step]
-        together = ways.together(part) if way.stacked and len(part) > 1 else None
+        together = crowd.together(part) if way.stacked and len(part) > 1 else None
         samples = sounds[torch.arange(first, first + len(part)) % SOUNDS]
         passes.append((part, samples, together))
 
