@@ -18,6 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+BENCH_STAMP := $(VENV)/.installed-bench
 SYSTEM_STAMP := $(VENV)/.installed-system
 BENCH ?= tests/bench/speed.py
 
@@ -44,7 +45,7 @@ ifdef GPU
 bench:
 	@$(PYTHON) tests/bench/speed.py --parts fleet --device cuda $(ARGS)
 else
-bench: $(DEV_STAMP) $(SYSTEM_STAMP)
+bench: $(BENCH_STAMP) $(SYSTEM_STAMP)
 	@for bench in $(BENCH); do echo "== $$bench"; $(BIN)/python $$bench $(ARGS) || exit 1; done
 endif
 
@@ -65,6 +66,10 @@ $(STAMP): pyproject.toml .ci/constraints.txt .ci/setup
 
 $(DEV_STAMP): $(STAMP)
 	@PYTHON=$(PYTHON) TORCH=$(TORCH) .ci/setup $(VENV) dev
+	@touch $@
+
+$(BENCH_STAMP): $(DEV_STAMP)
+	@PYTHON=$(PYTHON) TORCH=$(TORCH) .ci/setup $(VENV) bench
 	@touch $@
 
 $(SYSTEM_STAMP): .ci/system | $(STAMP)

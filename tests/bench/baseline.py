@@ -85,6 +85,21 @@ def vectors(samples: NDArray[np.float32], filters: Tensor) -> Tensor:
     return log_mel.T.unfold(0, FRAMES, 1).transpose(1, 2).reshape(-1, FRAMES * MELS).float()
 
 
+def vectors_by_librosa(samples: NDArray[np.float32]) -> Tensor:
+    """The same with the library that the challenge's own code takes, and by its steps; librosa must be there."""
+    import librosa
+
+    mel = librosa.feature.melspectrogram(
+        y=samples, sr=MODEL_RATE_HZ, n_fft=N_FFT, hop_length=HOP, n_mels=MELS, power=2.0
+    )
+    log_mel = 10 * np.log10(np.maximum(mel, sys.float_info.epsilon))
+    count = log_mel.shape[1] - FRAMES + 1
+    stacked = np.zeros((count, FRAMES * MELS))
+    for frame in range(FRAMES):
+        stacked[:, frame * MELS : (frame + 1) * MELS] = log_mel[:, frame : frame + count].T
+    return torch.from_numpy(stacked).float()
+
+
 def network() -> nn.Sequential:
     """The autoencoder."""
     sizes = [FRAMES * MELS, *[WIDTH] * 4, BOTTLENECK, *[WIDTH] * 4]

@@ -12,11 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # `make bench` runs this file by its path
 
@@ -46,7 +48,7 @@ def fleet(given: argparse.Namespace) -> None:
     cuda = device.type == "cuda"
     peak = throughput.limits(device)
     effort = throughput.QUICK if given.quick else throughput.Effort()
-    baseline = 0.0 if cuda else baseline_per_s(effort.least_s)
+    challenge = Baseline() if cuda else baseline(effort.least_s)
     presets: tuple[Preset, ...] = (SMALL,) if given.quick else (DEFAULT, PAPER)
     counts = (1, 2) if given.quick else GPU_COUNTS if cuda else COUNTS
     speeds = []
@@ -58,13 +60,15 @@ def fleet(given: argparse.Namespace) -> None:
         [throughput.resident(each, counts[-1], device, effort) for each in presets] if cuda or given.quick else []
     )
     drain = counts[-1] if cuda else throughput.DRAIN_CPU
-    text = [speeds_table(speeds, baseline, peak.gflops), _made(speeds, drain), _limited(peak, baseline)]
+    text = [speeds_table(speeds, challenge.per_s, challenge.torch_per_s, peak.gflops)]
+    text += [_made(speeds, drain), _limited(peak, challenge)]
     text += [_from_device(each, peak) for each in resident]
     text += _grown(speeds)
     values = {
         "speeds": speeds,
         "limits": asdict(peak),
-        "baseline_per_s": baseline,
+        "baseline_per_s": challenge.per_s,
+        "baseline_torch_per_s": challenge.torch_per_s,
         "resident": [asdict(each) for each in resident],
     }
     heading = "Scoring on a GPU" if cuda else "Scoring on the CPU"
@@ -80,11 +84,15 @@ def _made(speeds: Sequence[Mapping[str, Any]], drain: int) -> str:
     )
 
 
-def _limited(peak: throughput.Limits, baseline: float) -> str:
+def _limited(peak: throughput.Limits, challenge: Baseline) -> str:
     size = throughput.PRODUCT
     told = f"In the same run: a product of {size} x {size} matrices {number(peak.gflops)} GFLOP/s, a copy in memory "
     told += f"{number(peak.gbytes)} GB/s"
-    return told + (f", the challenge baseline's scoring path {number(baseline)} windows/s." if baseline else ".")
+    if challenge.per_s:
+        told += f", the challenge baseline's scoring path {number(challenge.per_s)} windows/s"
+    if challenge.torch_per_s:
+        told += f", the same with its frames by torch instead of librosa {number(challenge.torch_per_s)} windows/s"
+    return told + "."
 
 
 def _from_device(found: throughput.Resident, peak: throughput.Limits) -> str:
@@ -101,23 +109,49 @@ def _grown(speeds: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"Resident memory per machine, model and all: {told}."] if grown else []
 
 
-def baseline_per_s(least_s: float) -> float:
-    """Clips of 10 s a second through the challenge baseline's scoring path, its transform in single precision.
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Clips of 10 s a second through the challenge baseline's scoring path, one at a time as its own code does.
 
-    Log-mel frames and the autoencoder's mean squared error, one clip at a time as its own code does; 0 where there is
-    nothing but torch and numpy.
+    Log-mel frames and the autoencoder's mean squared error; 0 where something that it needs is not there.
     """
-    try:
-        from tests.bench import baseline  # needs scipy for its thresholds, though nobody asks for them here
-    except ImportError:
-        return 0.0
 
+    per_s: float = 0.0
+    """The frames by librosa, as its own code has them."""
+    torch_per_s: float = 0.0
+    """The frames by torch in single precision, which is faster."""
+
+
+def baseline(least_s: float) -> Baseline:
+    """Measure it, each way for ``least_s`` seconds."""
+    try:
+        from tests.bench import baseline as challenge  # needs scipy for its thresholds, though nobody asks for them
+    except ImportError:
+        return Baseline()
+
+    filters = challenge.mel_filters().float()
+    by_torch = _clips_per_s(lambda samples: challenge.vectors(samples, filters), challenge.network(), least_s)
+    try:
+        from threadpoolctl import threadpool_limits  # comes with librosa
+
+        with threadpool_limits(
+            1, user_api="blas"
+        ):  # NumPy's threads and torch's would wait for each other: twice as slow
+            by_librosa = _clips_per_s(challenge.vectors_by_librosa, challenge.network(), least_s)
+    except ImportError:
+        by_librosa = 0.0
+    return Baseline(by_librosa, by_torch)
+
+
+def _clips_per_s(
+    vectors: Callable[[NDArray[np.float32]], torch.Tensor], network: torch.nn.Module, least_s: float
+) -> float:
     sounds = untrained.noise(DEFAULT, 8, seed=3).numpy()
-    filters, network = baseline.mel_filters().float(), baseline.network().eval()
+    network.eval()
 
     def once(place: int) -> None:
         with torch.inference_mode():
-            clip = baseline.vectors(sounds[place % len(sounds)], filters)
+            clip = vectors(sounds[place % len(sounds)])
             float(torch.nn.functional.mse_loss(network(clip), clip))
 
     once(0)
