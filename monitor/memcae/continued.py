@@ -1,6 +1,6 @@
 """Overlapping windows of `default`: what its views see of a window is made of units of the sound, each computed once.
 
-A unit is the 2^layers columns from one position of the latent to the next, a quarter of a second. The views average
+A unit is the 2^layers columns from one position of the latent to the next, half a second. The views average
 over the units inside a window, which do not depend on where it ends (`monitor.memcae.network.inner`), and over the
 frames of the transform. So a window that begins a few units after the last one of its machine takes over what the two
 share, and its scores are those of the window computed whole, but for rounding (tests/memcae/test_continued.py).
