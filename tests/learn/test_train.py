@@ -108,8 +108,8 @@ def test_a_diverging_loss_is_an_error() -> None:
 
 def test_steps_follow_the_sound_between_their_bounds() -> None:
     a_second = DEFAULT.spectrogram.columns_per_s
-    steps = [steps_for(round(minutes * 60 * a_second), 49, DEFAULT) for minutes in (1, 15, 100)]
-    assert steps == [300, pytest.approx(8 * 15 * 60 * a_second / (49 * 8), rel=0.02), 750]
+    steps = [steps_for(round(minutes * 60 * a_second), 25, DEFAULT) for minutes in (1, 15, 100)]
+    assert steps == [300, pytest.approx(8 * 15 * 60 * a_second / (25 * 8), rel=0.02), 750]
 
 
 def test_loss_without_held_out_recordings_is_not_a_number() -> None:

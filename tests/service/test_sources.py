@@ -33,7 +33,7 @@ def test_machines_on_one_device_share_its_ear_and_each_has_its_channel(monkeypat
 
 @pytest.mark.parametrize(
     ("preset", "hop_s", "grid"),
-    [("paper", 1, 1024), ("paper", 10, 1), ("paper", 0.1, 1024), ("default", 1, 4096), ("default", 0.1, 1)],
+    [("paper", 1, 1024), ("paper", 10, 1), ("paper", 0.1, 1024), ("default", 1, 8192), ("default", 0.1, 1)],
 )
 def test_overlapping_windows_that_share_their_work_begin_on_a_grid(preset: str, hop_s: float, grid: int) -> None:
     machine = {"source": {"simulated": "fan"}, "preset": preset}
