@@ -202,3 +202,17 @@ def test_a_tilt_of_half_a_decibel_an_octave_is_forgiven_and_a_peak_of_as_much_po
     assert brighter == pytest.approx(as_it_is, rel=0.05)
     assert far > 1.15 * as_it_is
     assert float(_distance(view, fitted, _louder_band(samples, 2000, 2500, 2.0))) > 1.5 * as_it_is
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_fits_of_several_machines_put_together_judge_each_window_by_its_own(view: View) -> None:
+    fits = [_fit(view, noise(count, 2.0, seed=count)) for count in (6, 11, 8)]
+    assert len({tuple(each.shape for each in fit.values()) for fit in fits}) > 1 or view.name in _ALIKE
+    described = _describe(view, noise(3, 2.0, seed=9))
+    together = view.distance(view.together(fits), described)
+    alone = torch.cat([view.distance(fit, row[None]) for fit, row in zip(fits, described, strict=True)])
+    torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-8)
+
+
+_ALIKE = {"mse", "reconstruction"}
+"""Views whose fits are of one size however many windows they saw."""
