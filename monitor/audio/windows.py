@@ -10,6 +10,12 @@ from monitor.audio.block import AudioBlock, Samples
 from monitor.audio.stretch import follow
 
 
+class Stretch:
+    """Sound without a gap, of which windows are cut; nothing but which one it is counts."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
     """The sound that is scored as one: some seconds of one channel, for one machine."""
@@ -24,6 +30,10 @@ class Window:
     """Shape [n], float32, full scale is +-1; shorter than a whole window when ``lost``."""
     lost: bool = False
     """True when audio was lost inside the window: it holds what came before the loss and cannot be scored."""
+    stretch: Stretch | None = None
+    """What it was cut of; None where that is not known."""
+    position: int = 0
+    """Of its first sample in the stretch."""
 
     @property
     def end_s(self) -> float:
@@ -81,6 +91,8 @@ class WindowState:
     """UTC of the first sample of the stretch, POSIX seconds."""
     rate_hz: int = 0
     """Samples per second; 0 before the first block."""
+    stretch: Stretch | None = None
+    """The one that is going on; None before the first block."""
 
 
 def fold(spec: WindowSpec, state: WindowState, block: AudioBlock) -> tuple[WindowState, tuple[Window, ...]]:
@@ -96,7 +108,7 @@ def fold(spec: WindowSpec, state: WindowState, block: AudioBlock) -> tuple[Windo
     lost: tuple[Window, ...] = ()
     if block.gap or block.rate_hz != state.rate_hz:
         lost = () if block.begins else _interrupted(spec, state)
-        state = WindowState(origin_s=block.start_s, rate_hz=block.rate_hz)
+        state = WindowState(origin_s=block.start_s, rate_hz=block.rate_hz, stretch=Stretch())
     state, complete = _complete(spec, _append(spec, state, block))
     return state, lost + complete
 
@@ -151,4 +163,4 @@ def _complete(spec: WindowSpec, state: WindowState) -> tuple[WindowState, tuple[
 
 def _window(spec: WindowSpec, state: WindowState, samples: Samples, first: int, *, lost: bool = False) -> Window:
     start_s = state.origin_s + first / state.rate_hz
-    return Window(spec.machine, start_s, state.rate_hz, spec.channel, samples, lost)
+    return Window(spec.machine, start_s, state.rate_hz, spec.channel, samples, lost, state.stretch, first)

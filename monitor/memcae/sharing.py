@@ -85,7 +85,7 @@ class Sharing:
             before_s = self._ends_s.get(machine, -math.inf)
             self._ends_s[machine] = window.end_s
             overlaps = window.start_s < before_s < window.end_s
-            if member is not None and overlaps and _can_share(member, window):
+            if member and overlaps and _can_share(member, window, self._shift(window, member.model.preset)):
                 yield place, window, member
             else:
                 self.forget(machine)
@@ -93,7 +93,7 @@ class Sharing:
     def _shift(self, window: Window, preset: Preset) -> int:
         """Samples by which the window goes on from the last one of its machine; 0 where it does not."""
         past = self._pasts.get(window.machine)
-        return 0 if past is None else shift(past.window, window, preset)
+        return 0 if past is None or not preset.grid else shift(past.window, window, preset)
 
 
 @torch.inference_mode()
@@ -134,21 +134,34 @@ def _additive(
 def shift(before: Window, window: Window, preset: Preset) -> int:
     """Samples by which ``window`` goes on from ``before``; 0 where the two do not share enough, or not one grid.
 
-    The time stamps only say where to look: what counts is that the shared sound is the same, sample for sample.
+    Windows of one stretch have the same sound where they meet. Of others the time stamps only say where to look: what
+    counts is that the shared sound is the same, sample for sample.
     """
-    steps = round((window.start_s - before.start_s) * window.rate_hz / preset.grid)
-    by, size = steps * preset.grid, len(window.samples)
-    shared = size - by
-    if window.rate_hz != before.rate_hz or size != len(before.samples) or by <= 0 or shared < window.rate_hz:
+    size = len(window.samples)
+    if window.rate_hz != before.rate_hz or size != len(before.samples):
         return 0
-    return by if np.array_equal(before.samples[by:], window.samples[:shared]) else 0
+    known = window.stretch is not None and window.stretch is before.stretch
+    apart = window.position - before.position if known else round((window.start_s - before.start_s) * window.rate_hz)
+    by = apart if known else round(apart / preset.grid) * preset.grid
+    shared = size - by
+    if by <= 0 or by % preset.grid or shared < window.rate_hz:
+        return 0
+    return by if known or np.array_equal(before.samples[by:], window.samples[:shared]) else 0
 
 
-def _can_share(member: Member, window: Window) -> bool:
+def _can_share(member: Member, window: Window, by: int) -> bool:
+    """Whether what is computed of ``window`` may be kept.
+
+    Args:
+        member: who scores it.
+        window: with sound of which some is known to be whole.
+        by: samples by which it goes on from the one that was kept last; 0 where there is none.
+    """
     preset = member.model.preset
     if not preset.grid or not records.can_score(member.model, window):
         return False
-    power = float(np.dot(window.samples, window.samples))  # not finite where a sample is not, which would be kept
+    new = window.samples[-by:]
+    power = float(np.dot(new, new))  # not finite where a sample is not, which would be kept
     return math.isfinite(power) and (preset.additive or continued.long_enough(preset, len(window.samples)))
 
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from monitor.audio.windows import Window
+from monitor.audio.block import AudioBlock
+from monitor.audio.windows import Window, WindowSpec, WindowState, fold
 from monitor.memcae import continued
 from monitor.memcae.fleet import Fleet
 from monitor.memcae.model import MachineModel
@@ -110,6 +111,27 @@ def test_ten_seconds_go_on_by_a_little_and_by_as_much_as_leaves_a_second_in_comm
     for k in range(4):
         _agree(fleet, [_window(k * units * GRID, size=10 * RATE_HZ, sound=sound)])
     assert calls == [("begin", 1), ("go on", 1), ("go on", 1)]
+
+
+def test_windows_of_one_stretch_go_on_by_their_place_in_it_and_those_of_another_do_not(
+    calls: list[tuple[str, int]],
+) -> None:
+    sound = np.concatenate([SOUNDS["a"].numpy(), SOUNDS["b"].numpy()])
+    spec = WindowSpec("a", 0, SIZE, 2 * GRID, GRID)
+    first = AudioBlock(sound[: SIZE + 6 * GRID, None], RATE_HZ, 50.0, gap=True)
+    state, windows = fold(spec, WindowState(), first)
+    follows = AudioBlock(sound[SIZE + 6 * GRID : SIZE + 10 * GRID, None], RATE_HZ, first.end_s + 0.01, gap=False)
+    state, more = fold(spec, state, follows)  # its clock was a little off, which the fold passes on
+    fleet = Fleet(MODELS, "cpu")
+    for window in [*windows, *more]:
+        _agree(fleet, [window])
+    assert calls == [("begin", 1), *[("go on", 1)] * 4]
+    assert fleet.kept == {"a"}
+    other = AudioBlock(sound[SIZE + 4 * GRID :, None], RATE_HZ, more[-1].start_s + 2 * GRID / RATE_HZ, gap=True)
+    _, after = fold(spec, state, other)
+    calls.clear()
+    _agree(fleet, [after[0]])
+    assert ("go on", 1) not in calls
 
 
 def test_the_machines_of_a_drain_go_on_together(calls: list[tuple[str, int]]) -> None:
