@@ -25,6 +25,9 @@ WORTH = 0.9
 """Any way but the plain one must cost less than this share of it: a moment's other load counts for a few per cent, and
 four stacked networks that are as fast as four single ones are slower when there are thirty (measured, by 13 %)."""
 
+HOPELESS = 2.0
+"""A way that costs so many times the best so far is not run again, nor on several threads: they gain less."""
+
 LOUDNESS = 0.1
 """Of the noise that is scored, full scale 1: what it says does not matter, what it costs does not depend on it."""
 
@@ -85,7 +88,11 @@ def choose(
     generator = torch.Generator().manual_seed(0)
     samples = (LOUDNESS * torch.randn(len(tried), length, generator=generator)).to(tried[0].device)
     threads = abreast or Abreast()
-    costs = {way: _cost(way, tried, samples, threads, clock) for way in candidates(tried)}
+    costs: dict[Way, float] = {}
+    for way in candidates(tried):
+        hopeless_s = HOPELESS * min(costs.values(), default=float("inf"))
+        if costs.get(replace(way, abreast=False), 0.0) <= hopeless_s:
+            costs[way] = _cost(way, tried, samples, threads, clock, hopeless_s)
     return Choice(fastest(costs), costs)
 
 
@@ -96,9 +103,14 @@ def fastest(costs: Mapping[Way, float]) -> Way:
 
 
 def _cost(
-    way: Way, models: Sequence[MachineModel], samples: Tensor, abreast: Abreast, clock: Callable[[], float]
+    way: Way,
+    models: Sequence[MachineModel],
+    samples: Tensor,
+    abreast: Abreast,
+    clock: Callable[[], float],
+    hopeless_s: float,
 ) -> float:
-    """Seconds per window."""
+    """Seconds per window; of one run where that takes longer than ``hopeless_s``."""
     members = [member(model, way) for model in models]
     step = -(-len(members) // abreast.threads) if way.abreast else len(members)
     parts = [slice(first, first + step) for first in range(0, len(members), step)]
@@ -107,12 +119,14 @@ def _cost(
     def judge(part: slice) -> None:
         crowd.judge(members[part], samples[part], stacks[part.start]).value.tolist()  # waits for a GPU
 
-    best = float("inf")
+    best_s = float("inf")
     for _ in range(RUNS):
-        began = clock()
+        began_s = clock()
         if way.abreast:
             abreast.run(judge, parts)
         else:
             judge(parts[0])
-        best = min(best, clock() - began)
-    return best / len(models)
+        best_s = min(best_s, (clock() - began_s) / len(models))
+        if best_s > hopeless_s:
+            break
+    return best_s

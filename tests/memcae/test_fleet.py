@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -132,6 +134,37 @@ def test_the_fastest_way_is_taken_and_told() -> None:
 @pytest.mark.parametrize(("stacked_s", "taken"), [(0.004, Way()), (0.0019, Way()), (0.0017, Way(stacked=True))])
 def test_another_way_is_taken_only_where_it_is_worth_it(stacked_s: float, taken: Way) -> None:
     assert ways.fastest({Way(): 0.002, Way(stacked=True): stacked_s}) == taken
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_several_processors_are_divided_either_way_but_a_hopeless_way_is_run_once() -> None:
+    models = [fitted("a"), fitted("b")]
+    assert ways.candidates(models) == (Way(), Way(stacked=True), Way(abreast=True), Way(stacked=True, abreast=True))
+    took_s = iter([2.0, 2.0, 2.0, 5.0, 1.0, 1.0, 1.0])  # stacked is run once, and not abreast
+    moments = itertools.accumulate(itertools.chain.from_iterable((0.0, each) for each in took_s))
+    choice = ways.choose(models, clock=lambda: next(moments))
+    assert dict(choice.costs) == {Way(): 1.0, Way(stacked=True): 2.5, Way(abreast=True): 0.5}
+    assert choice.way == Way(abreast=True)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_windows_beside_each_other_on_threads_score_as_the_plain_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = {name: fitted(name, seed=seed) for seed, name in enumerate("abcde")}
+    fleet = Fleet(models, "cpu")
+    way = Way(stacked=True, abreast=True)
+    monkeypatch.setattr(ways, "choose", lambda models, abreast: Choice(way, {way: 1.0}))
+    fleet.prepare()
+    windows = [_window(machine, seed) for seed, machine in enumerate("abcdeeba")]
+    windows[3].samples[5] = np.nan
+    _close(fleet.score(windows), PlainFleet(models).score(windows))
 
 
 def test_a_fleet_without_models_is_ready_at_once() -> None:
