@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeAlias
 
 import numpy as np
@@ -60,7 +61,8 @@ class Sharing:
         found: dict[int, Score] = {}
         for turn in _turns(self._sharing(windows, members)):
             for job in self._jobs(turn):
-                pasts, scores = _score(job)
+                with _one_thread():  # two that divide so little take as long, and twice the processor's time
+                    pasts, scores = _score(job)
                 self._pasts.update({past.window.machine: past for past in pasts})
                 found |= scores
         return found
@@ -94,6 +96,17 @@ class Sharing:
         """Samples by which the window goes on from the last one of its machine; 0 where it does not."""
         past = self._pasts.get(window.machine)
         return 0 if past is None or not preset.grid else shift(past.window, window, preset)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch use one thread within."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @torch.inference_mode()
