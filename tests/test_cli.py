@@ -18,7 +18,20 @@ from monitor.config import load_config
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "config" / "monitor.yaml"
-COMMANDS = ("run", "demo", "devices", "record", "train", "train-all", "calibrate", "score", "replay", "check", "models")
+COMMANDS = (
+    "run",
+    "demo",
+    "devices",
+    "record",
+    "train",
+    "train-all",
+    "calibrate",
+    "score",
+    "replay",
+    "check",
+    "doctor",
+    "models",
+)
 MINIMAL = "machines:\n  fan-1:\n    source: {microphone: mic1}\n"
 
 

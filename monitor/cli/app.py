@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from monitor.cli import alarms, check, devices, evaluate, learning, level, listen, models, plant, score, service
+from monitor.cli import alarms, check, devices, doctor, evaluate, learning, level, listen, models, plant, score, service
 
 
 def command() -> Any:  # noqa: ANN401  a click command; typer does not give out the type
@@ -34,6 +34,7 @@ def command() -> Any:  # noqa: ANN401  a click command; typer does not give out 
     app.command("replay")(service.replay)
     app.command("evaluate")(evaluate.evaluate)
     app.command("check")(check.check)
+    app.command("doctor")(doctor.doctor)
     app.add_typer(alarms.app, name="alarms")
     app.add_typer(models.app, name="models")
     return typer.main.get_command(app)

@@ -141,8 +141,11 @@ class CaptureProcess:
         return f"{self._name}: has delivered nothing for {limit_s:g} s"
 
 
-def list_devices() -> tuple[SoundDevice, ...]:
+def list_devices(limit_s: float = LIST_S) -> tuple[SoundDevice, ...]:
     """Every device with an input, as PortAudio finds them now.
+
+    Args:
+        limit_s: PortAudio has so long.
 
     Raises:
         DeviceError: PortAudio is not installed, fails or hangs.
@@ -152,12 +155,12 @@ def list_devices() -> tuple[SoundDevice, ...]:
             [sys.executable, *CHILD, LIST],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=LIST_S,
+            timeout=limit_s,
             check=False,
             env=_environment(),
         )
     except subprocess.TimeoutExpired:
-        raise DeviceError(f"the sound devices cannot be listed: PortAudio gives no answer in {LIST_S:g} s") from None
+        raise DeviceError(f"the sound devices cannot be listed: PortAudio gives no answer in {limit_s:g} s") from None
     try:
         found: Any = json.loads(done.stdout)
     except ValueError:

@@ -1,0 +1,1 @@
+"""What `monitor doctor` looks at: each part of an installation, one line each, changing nothing."""

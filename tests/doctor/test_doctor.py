@@ -1,0 +1,288 @@
+"""`monitor doctor` as a person runs it: on real state, with a real mosquitto and a real daemon."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.cli import main
+from monitor.doctor import database
+from monitor.memcae.artifact import CALIBRATION_FILE, CURRENT, MODEL_FILE
+from tests.broker import Broker, Listener, free_port, needs_mosquitto
+from tests.certificates import Certificates
+from tests.service.conftest import HOP_S, WINDOW_S
+from tests.service.plant import Daemon, monitor, write_config
+
+Sounds = Callable[..., list[Path]]
+Capture = pytest.CaptureFixture[str]
+
+SIMULATED = {"fan-1": {"source": {"simulated": "fan", "seed": 3}}}
+WINDOWS = {"window_s": WINDOW_S, "hop_s": HOP_S}
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with Broker(tmp_path / "broker", passwords={"node": "right"}) as running:
+        yield running
+
+
+def configure(tmp_path: Path, state_dir: Path, port: int, machines: Any = None, **mqtt: Any) -> Path:
+    more = {"mqtt": {"host": "127.0.0.1", "port": port, **mqtt}} if mqtt else {}
+    return write_config(tmp_path / "monitor.yaml", state_dir, port, machines or SIMULATED, **WINDOWS, **more)
+
+
+def login(tmp_path: Path, password: str = "right") -> dict[str, str]:
+    (tmp_path / "password").write_text(password)
+    return {"username": "node", "password_file": str(tmp_path / "password")}
+
+
+def examined(capsys: Capture, config: Path) -> tuple[int, dict[str, dict[str, Any]]]:
+    """The exit code, and the checks by name."""
+    code = main(["doctor", "--json", "--config", str(config)])
+    found = json.loads(capsys.readouterr().out)
+    assert found["ok"] is (code == 0)
+    return code, {check["name"]: check for check in found["checks"]}
+
+
+def contents(folder: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Every file with when it was last written and what is in it; the shared memory of SQLite by its name alone."""
+    return {
+        str(path.relative_to(folder)): (
+            (0, 0, b"")
+            if path.name.endswith("-shm")
+            else (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes())
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def connected(broker: Broker) -> list[str]:
+    return [line for line in broker.log.splitlines() if "New client connected" in line]
+
+
+# --- a running installation
+
+
+@needs_mosquitto
+def test_with_a_daemon_that_runs_all_is_well_and_its_connection_and_files_stay_as_they_are(
+    tmp_path: Path, state_dir: Path, broker: Broker, capsys: Capture
+) -> None:
+    config = configure(tmp_path, state_dir, broker.port, **login(tmp_path))
+    with Listener(broker.port, username="node", password="right") as listener, Daemon(config) as daemon:
+        listener.wait_for(lambda it: it.last("monitor/test/health"), "health", 60)
+        listener.wait_for(lambda it: it.last("monitor/test/machine/fan-1/score"), "a score", 60)
+        before, topics = sorted(path.name for path in state_dir.iterdir()), {one.topic for one in listener.messages}
+        done = monitor("doctor", "--config", str(config))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert sorted(path.name for path in state_dir.iterdir()) == before
+        lines = done.stdout.splitlines()
+        assert [line for line in lines if line.startswith("FAIL")] == []
+        for told in (
+            f"ok    configuration: {config}: valid, 1 machine",
+            f"ok    daemon: one runs on {state_dir}",
+            "ok    compute device: cpu",
+            "ok    fan-1 source: simulated fan seed 3",
+            f"ok    broker: 127.0.0.1:{broker.port} lets node in (MQTT 5)",
+        ):
+            assert told in lines
+        assert any(line.startswith("ok    database:") and "is sound" in line for line in lines)
+        assert any(line.startswith("ok    fan-1 model:") for line in lines)
+        # The daemon was not thrown out, has not come again, and nobody said anything in its name.
+        assert sum(" as monitor-test (" in line for line in connected(broker)) == 1
+        assert sum(" as monitor-test-doctor-" in line for line in connected(broker)) == 1
+        assert {one.topic for one in listener.messages} <= topics | {"monitor/test/kpi"}
+        assert [one.json["state"] for one in listener.on("monitor/test/status")] == ["online"]
+        assert "doctor" not in "".join(line for line in broker.log.splitlines() if "Received PUBLISH" in line)
+        assert daemon.terminate() == 0
+
+
+@needs_mosquitto
+def test_events_that_wait_after_a_daemon_was_killed_are_counted_and_no_file_is_touched(
+    tmp_path: Path, state_dir: Path, broker: Broker, sounds: Sounds, capsys: Capture
+) -> None:
+    machines = {"fan-1": {"source": {"recording": str(sounds(1, 60, "bearing")[0]), "speed": 10, "loop": True}}}
+    config = configure(tmp_path, state_dir, free_port(), machines)
+    database_file = state_dir / "state.sqlite"
+
+    def waiting() -> int:
+        if not database_file.exists():
+            return 0
+        with contextlib.closing(sqlite3.connect(f"file:{database_file}?mode=ro", uri=True)) as connection:
+            with contextlib.suppress(sqlite3.Error):
+                return int(connection.execute("SELECT count(*) FROM events").fetchone()[0])
+        return 0
+
+    with Daemon(config) as daemon:
+        deadline = time.monotonic() + 60
+        while not waiting() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        count = waiting()
+        assert count >= 1, daemon.log
+    before = contents(state_dir)
+    assert before["state.sqlite-wal"][2], "the killed daemon leaves a log"
+    code, found = examined(capsys, config)
+    assert code == 1
+    assert contents(state_dir) == before
+    assert found["daemon"]["state"] == "FAIL"
+    assert found["database"]["state"] == "note"
+    assert "wait for the broker since 20" in found["database"]["detail"]
+    assert found["broker"]["state"] == "FAIL"
+    assert "Connection refused" in found["broker"]["detail"]
+
+
+# --- the database
+
+
+def test_a_database_without_a_daemon_is_read_without_making_a_file(tmp_path: Path) -> None:
+    from monitor.publish.outbox import Outbox
+
+    path = tmp_path / "state" / "state.sqlite"
+    path.parent.mkdir()
+    outbox = Outbox(path, "test")
+    outbox.open()
+    outbox.close()
+    before = contents(path.parent)
+    assert database.examine(path, running=False).state == "ok"
+    assert contents(path.parent) == before
+
+
+def test_a_damaged_database_is_a_failure_that_says_what_mends_it(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    path.write_bytes(b"SQLite format 3\0" + b"\xa5" * 8000)
+    found = database.examine(path, running=False)
+    assert found.state == "FAIL"
+    assert "damaged" in found.detail
+    assert "restart" in found.remedy
+
+
+# --- configuration
+
+
+def test_every_mistake_of_a_configuration_is_a_failure_and_the_computer_is_checked_all_the_same(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    path = tmp_path / "monitor.yaml"
+    path.write_text("nod: x\nhop_s: 0\nmachines: {fan-1: {source: {microphone: mic1}}}\n")
+    assert main(["doctor", "--config", str(path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"FAIL  configuration: {path}:1: nod: unknown key; did you mean 'node'?")
+    assert lines[1].startswith(f"FAIL  configuration: {path}:2: hop_s: 0 is out of range")
+    assert any("clock:" in line for line in lines)
+    assert any("compute device:" in line for line in lines)
+
+
+def test_an_unknown_option_is_bad_usage(capsys: Capture) -> None:
+    assert main(["doctor", "--nonsense"]) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_a_password_file_that_is_missing_is_a_failure_and_the_broker_is_only_connected_to(
+    tmp_path: Path, state_dir: Path, capsys: Capture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        config = configure(tmp_path, state_dir, port, username="node", password_file=str(tmp_path / "none"))
+        _, found = examined(capsys, config)
+    assert found["password"]["state"] == "FAIL"
+    assert str(tmp_path / "none") in found["password"]["detail"]
+    assert found["broker"]["state"] == "note"
+
+
+# --- machines
+
+
+@pytest.mark.parametrize("what", ["no model", "damaged", "uncalibrated", "another window"])
+def test_a_model_that_is_missing_damaged_or_not_for_this_configuration_is_told_with_the_command_that_mends_it(
+    tmp_path: Path, state_dir: Path, capsys: Capture, what: str
+) -> None:
+    version = state_dir / "models" / "fan-1" / CURRENT
+    config = configure(tmp_path, state_dir, free_port())
+    if what == "no model":
+        shutil.rmtree(state_dir / "models" / "fan-1")
+    elif what == "damaged":
+        data = bytearray((version / MODEL_FILE).read_bytes())
+        data[-100] ^= 0xFF
+        (version / MODEL_FILE).write_bytes(data)
+    elif what == "uncalibrated":
+        (version / CALIBRATION_FILE).unlink()
+    else:
+        config.write_text(config.read_text().replace(f"window_s: {WINDOW_S}", "window_s: 8.0"))
+    _, found = examined(capsys, config)
+    wanted = "FAIL" if what in {"no model", "damaged"} else "note"
+    assert found["fan-1 model"]["state"] == wanted
+    command = "calibrate" if what == "uncalibrated" else "train"
+    assert f"monitor {command} fan-1 {state_dir}/recordings/fan-1" in found["fan-1 model"]["remedy"]
+
+
+def test_sources_that_are_not_there_are_failures(tmp_path: Path, state_dir: Path, capsys: Capture) -> None:
+    port = free_port()
+    machines = {
+        "fan-1": {"source": {"recording": str(tmp_path / "gone.wav")}},
+        "fan-2": {"source": {"microphone": "usb-path:0000:00:14.0-9.9"}},
+        "fan-3": {"source": {"stream": f"rtsp://127.0.0.1:{port}/audio"}},
+    }
+    _, found = examined(capsys, configure(tmp_path, state_dir, free_port(), machines))
+    assert {found[f"{machine} source"]["state"] for machine in machines} == {"FAIL"}
+    assert "gone.wav" in found["fan-1 source"]["detail"]
+    assert "no sound card is" in found["fan-2 source"]["detail"]
+    assert f"127.0.0.1 port {port} cannot be reached" in found["fan-3 source"]["detail"]
+
+
+def test_a_state_directory_that_is_missing_is_a_failure_and_is_not_made(tmp_path: Path, capsys: Capture) -> None:
+    code, found = examined(capsys, configure(tmp_path, tmp_path / "nowhere", free_port()))
+    assert code == 1
+    assert found["state directory"]["state"] == "FAIL"
+    assert not (tmp_path / "nowhere").exists()
+
+
+# --- the broker
+
+
+@needs_mosquitto
+def test_a_wrong_password_is_told_in_the_brokers_words_and_shown_to_nobody(
+    tmp_path: Path, state_dir: Path, broker: Broker, capsys: Capture
+) -> None:
+    config = configure(tmp_path, state_dir, broker.port, **login(tmp_path, "hunter2"))
+    assert main(["doctor", "--config", str(config)]) == 1
+    shown = capsys.readouterr().out
+    assert "refused the connection: Not authorized" in shown
+    assert "hunter2" not in shown
+
+
+@needs_mosquitto
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_tls_is_checked_with_the_configured_authority(
+    tmp_path: Path, state_dir: Path, capsys: Capture, protocol: str
+) -> None:
+    certificates, strangers = Certificates.make(tmp_path / "own"), Certificates.make(tmp_path / "strange")
+    with Broker(tmp_path / "tls", certificates=certificates) as broker:
+        for authority, state in ((certificates.ca, "ok"), (strangers.ca, "FAIL")):
+            tls = {"tls": {"ca_file": str(authority)}, "protocol": protocol}
+            _, found = examined(capsys, configure(tmp_path, state_dir, broker.port, **tls))
+            assert found["broker"]["state"] == state, found["broker"]
+    assert "certificate is not trusted" in found["broker"]["detail"]
+    assert "ca_file" in found["broker"]["remedy"]
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_host_that_takes_connections_and_never_answers_is_given_up_within_seconds(
+    tmp_path: Path, state_dir: Path, capsys: Capture, tls: bool
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        more = {"tls": {}} if tls else {"keepalive_s": 600}
+        config = configure(tmp_path, state_dir, silent.getsockname()[1], **more)
+        begun_s = time.monotonic()
+        _, found = examined(capsys, config)
+        assert time.monotonic() - begun_s < 15
+    assert found["broker"]["state"] == "FAIL"
+    assert "no answer within 3 s" in found["broker"]["detail"]
