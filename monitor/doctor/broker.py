@@ -20,7 +20,7 @@ from monitor.publish.connection import make_client
 from monitor.service.broker import mqtt_settings
 
 STEP_S = 3
-"""Each for the connection, for the TLS handshake (paho's limit there is the keepalive) and for the answer."""
+"""Each for the connection, for the TLS handshake and for the answer."""
 LOOK_S = 0.1
 """Between two looks whether the answer is there."""
 

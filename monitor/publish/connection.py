@@ -166,12 +166,25 @@ def _check_host(host: str) -> None:
         raise ConfigurationError((f"mqtt.host {host!r} is no host name or address",))
 
 
+class _TlsSocket(ssl.SSLSocket):
+    """Is closed when its handshake fails: paho leaves it open then, for whenever memory is next tidied up."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  as the class has it
+        """See ssl."""
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 def _tls_context(tls: TlsSettings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except (OSError, ValueError) as error:
         raise ConfigurationError((f"mqtt.tls.ca_file {tls.ca_file}: {error}",)) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _TlsSocket
     if tls.cert_file is not None:
         try:
             # An empty pass phrase: a protected key is an error here, not a question on the terminal of a daemon.

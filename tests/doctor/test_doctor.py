@@ -117,9 +117,9 @@ def test_events_that_wait_after_a_daemon_was_killed_are_counted_and_no_file_is_t
     def waiting() -> int:
         if not database_file.exists():
             return 0
-        with contextlib.closing(sqlite3.connect(f"file:{database_file}?mode=ro", uri=True)) as connection:
-            with contextlib.suppress(sqlite3.Error):
-                return int(connection.execute("SELECT count(*) FROM events").fetchone()[0])
+        connection = sqlite3.connect(f"file:{database_file}?mode=ro", uri=True)
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(connection):
+            return int(connection.execute("SELECT count(*) FROM events").fetchone()[0])
         return 0
 
     with Daemon(config) as daemon:
@@ -270,8 +270,9 @@ def test_tls_is_checked_with_the_configured_authority(
             tls = {"tls": {"ca_file": str(authority)}, "protocol": protocol}
             _, found = examined(capsys, configure(tmp_path, state_dir, broker.port, **tls))
             assert found["broker"]["state"] == state, found["broker"]
-    assert "certificate is not trusted" in found["broker"]["detail"]
-    assert "ca_file" in found["broker"]["remedy"]
+            if state == "FAIL":
+                assert "certificate is not trusted" in found["broker"]["detail"]
+                assert "ca_file" in found["broker"]["remedy"]
 
 
 @pytest.mark.parametrize("tls", [False, True])
@@ -279,7 +280,7 @@ def test_a_host_that_takes_connections_and_never_answers_is_given_up_within_seco
     tmp_path: Path, state_dir: Path, capsys: Capture, tls: bool
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        more = {"tls": {}} if tls else {"keepalive_s": 600}
+        more: dict[str, Any] = {"tls": {}} if tls else {"keepalive_s": 600}
         config = configure(tmp_path, state_dir, silent.getsockname()[1], **more)
         begun_s = time.monotonic()
         _, found = examined(capsys, config)
