@@ -32,9 +32,10 @@ def examine(path: Path, *, running: bool | None) -> Finding:
         path: of the database.
         running: whether a daemon has it open; None when that cannot be told.
     """
-    if not path.exists():
-        return note("database", f"{path} is not there yet: no daemon has ever run here", "sudo systemctl start monitor")
     try:
+        if not path.exists():
+            told = f"{path} is not there yet: no daemon has ever run here"
+            return note("database", told, "sudo systemctl start monitor")
         with _reading(path, running=running) as connection:
             return _read(connection, path)
     except PermissionError:
