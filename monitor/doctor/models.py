@@ -30,7 +30,7 @@ def model(config: Config, machine: str) -> Finding:
     except ArtifactError as error:
         return fail(name, str(error), calibrate)
     if calibration is None:
-        return note(name, f"{loaded.version} has no calibration: it scores and never alarms", calibrate)
+        return fail(name, f"{loaded.version} has no calibration: it scores and never alarms", calibrate)
     doubt = mismatch(config, machine, calibration)
     if doubt is None:
         return ok(name, f"{loaded.version}, calibrated for what is configured")
