@@ -24,6 +24,10 @@ class Abreast:
         self.threads = torch.get_num_threads()
         self._pool: ThreadPoolExecutor | None = None
 
+    def share(self, count: int) -> int:
+        """The most of ``count`` things that one thread gets."""
+        return -(-count // self.threads)
+
     def run(self, work: Callable[[_Part], _Result], parts: Iterable[_Part]) -> list[_Result]:
         """``work`` done on each of ``parts``, in their order; a failure is raised here.
 

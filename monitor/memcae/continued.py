@@ -107,15 +107,13 @@ def go_on(
     end = (frames - 1) * spec.hop + spec.n_fft
     heard = InPieces(_samples([each.samples[known * spec.hop : end] for each in windows]), spec, stack.network)
     fresh = heard.envelopes[:, frames - whole - known :]  # those of a column that was not whole are known
-    envelopes = torch.cat([torch.cat([past.envelopes for past in pasts]), fresh], dim=1)
+    envelopes = _followed([past.envelopes for past in pasts], fresh)
     moved = envelope.movement(envelopes, spec)
     segments = pasts[0].movement.shape[1]  # of a window; a far step brings one more, of before its beginning
     gone = whole // spec.average
-    averaged = torch.cat(
-        [torch.cat([past.averaged[:, gone:] for past in pasts]), heard.averaged.transpose(1, 2)], dim=1
-    )
-    movement = torch.cat([torch.cat([past.movement[:, moved.shape[1] :] for past in pasts]), moved], dim=1)
-    loudness = torch.cat([torch.cat([past.loudness[:, whole:] for past in pasts]), fresh.mean(dim=2)], dim=1)
+    averaged = _followed([past.averaged[:, gone:] for past in pasts], heard.averaged.transpose(1, 2))
+    movement = _followed([past.movement[:, moved.shape[1] :] for past in pasts], moved)
+    loudness = _followed([past.loudness[:, whole:] for past in pasts], fresh.mean(dim=2))
     rises = envelope.rises(envelopes[:, -fresh.shape[1] - 1 :])
     target, recalled, texture, missing = _through(preset, stack, pasts, averaged, new)
     seen = _seen(
@@ -124,7 +122,7 @@ def go_on(
         averaged=averaged,
         movement=movement[:, -segments:],
         loudness=loudness,
-        rises=torch.cat([torch.cat([past.rises[:, whole:] for past in pasts]), rises], dim=1),
+        rises=_followed([past.rises[:, whole:] for past in pasts], rises),
         texture=texture,
         missing=missing,
     )
@@ -156,19 +154,19 @@ def _through(
     first = pasts[0].loudness.shape[1] // preset.unit_frames - new
     columns = averaged[:, first * stride : (first + new) * stride].transpose(1, 2)
     fresh = network.standardise(in_scale(columns, preset.spectrogram))
-    target = torch.cat([torch.cat([past.target for past in pasts]), fresh], dim=2)
+    target = _followed([past.target for past in pasts], fresh, dim=2)
     layers = network.layers(target)
     # the known unit's own position feels where the target was cut, and so does what is mirrored behind the last unit
     answers = network.recall(layers[-1][..., 1 : new + 1])
-    recalled = torch.cat([torch.cat([past.recalled for past in pasts]), answers], dim=3)
+    recalled = _followed([past.recalled for past in pasts], answers, dim=3)
     inside = target[..., : new * stride]
     missing = _sums(inside[:, None], stride) - network.unit_sums(recalled, inside)
     texture = _sums(layers[-2][..., BY_UNIT : (new + 1) * BY_UNIT], BY_UNIT)
     return (
         target,
         recalled,
-        torch.cat([torch.cat([past.texture[:, new:] for past in pasts]), texture], dim=1),
-        torch.cat([torch.cat([past.missing[:, new:] for past in pasts]), missing], dim=1),
+        _followed([past.texture[:, new:] for past in pasts], texture),
+        _followed([past.missing[:, new:] for past in pasts], missing),
     )
 
 
@@ -196,6 +194,11 @@ def _seen(preset: Preset, stack: Stack, **known: Tensor) -> Observation:
         missing=known["missing"].sum(dim=1) / (units * stride),
     )
     return seen
+
+
+def _followed(kept: Sequence[Tensor], fresh: Tensor, dim: int = 1) -> Tensor:
+    """What is kept of each window, [1, ...], and behind it, along ``dim``, what is new of all, [B, ...]."""
+    return torch.cat([torch.cat(list(kept)), fresh], dim=dim)
 
 
 def _sums(seen: Tensor, columns: int) -> Tensor:

@@ -25,7 +25,7 @@ BATCH_SAMPLES = 2_560_000
 """Samples in one pass at most, 160 s: a few windows at a time wait less for each other's processor, more than 16 take
 more memory and are no faster (measured with 2 to 32)."""
 
-STACK_SAMPLES = 16 * BATCH_SAMPLES
+GPU_SAMPLES = 16 * BATCH_SAMPLES
 """The same for a GPU, which wants hundreds of windows at a time; some 40 bytes a sample are held."""
 
 STACKS = 8
@@ -99,8 +99,9 @@ class Fleet:
             models.setdefault(member.model.preset, []).append(member.model)
         choices = {preset: ways.choose(alike, self._abreast) for preset, alike in models.items()}
         self._ways = {preset: choice.way for preset, choice in choices.items()}
-        for machine, model in self.models.items():
-            self.replace(machine, model)
+        self._members = {
+            machine: ways.remade(ready, self._way(ready.model.preset)) for machine, ready in self._members.items()
+        }
         leave_out_what_stays()
         return {preset.name: choice for preset, choice in choices.items()}
 
@@ -150,9 +151,9 @@ class Fleet:
             alike.setdefault((preset, len(window.samples), turn), []).append(place)
         for (preset, length, _), places in alike.items():
             ordered = sorted(places, key=lambda place: windows[place].machine)  # stable: a machine's own order stays
-            step = max(1, (STACK_SAMPLES if self.device.type == "cuda" else BATCH_SAMPLES) // length)
+            step = max(1, (GPU_SAMPLES if self.device.type == "cuda" else BATCH_SAMPLES) // length)
             if self._way(preset).abreast:
-                step = min(step, -(-len(ordered) // self._abreast.threads))
+                step = min(step, self._abreast.share(len(ordered)))
             for first in range(0, len(ordered), step):
                 yield ordered[first : first + step]
 

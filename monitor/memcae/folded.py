@@ -77,9 +77,8 @@ class Folded:
         self._encoder = [self._join(each) for each in zip(*(part.encoder for part in parts), strict=True)]
         readings = [part.reading for part in parts if part.reading is not None]
         self._read = fused_read.beside(readings) if readings else None
-        memory = first.memory
-        alone = memory is not None and self._read is not None and not self._stacked
-        self._brief = fused_read.brief_reader(memory) if memory is not None and alone and brief else None
+        memory = first.memory if brief and self._read is not None and not self._stacked else None
+        self._brief = None if memory is None else fused_read.brief_reader(memory)
         self._inner = [self._join(each) for each in zip(*(part.inner for part in parts), strict=True)]
         # as they stand, where that may be faster
         fits = self._format == torch.channels_last
@@ -230,7 +229,7 @@ class Folded:
 def parts_of(network: MemCAE) -> Parts:
     """``network``, trained and in evaluation mode, rearranged; it is not changed."""
     memory, decoder = network.memory, network.decoder
-    reading = fused_read.reader([memory]) if memory is not None and not memory.threshold > 0 else None
+    reading = fused_read.reader(memory) if memory is not None and not memory.threshold > 0 else None
     encoder = tuple(_folded(layer) for layer in network.encoder)
     if decoder is None:
         return Parts(network, encoder, reading, (), (), None, None)

@@ -59,18 +59,16 @@ class Reading:
         return _attend(queries, self.keys, self.values)
 
 
-def reader(memories: Sequence[Memory]) -> Reading:
-    """The reading of ``memories``, of one spec; they do not shrink."""
-    values = torch.stack([memory.slots for memory in memories])
-    if memories[0].addressing == "dot":
+def reader(memory: Memory) -> Reading:
+    """The reading of ``memory``, which does not shrink: G is 1."""
+    values = memory.slots[None]
+    if memory.addressing == "dot":
         return Reading(values, values)
-    held = [memory.state_dict() for memory in memories]
-    offset = torch.stack([each["centring.running_mean"] for each in held])[:, None]
-    variance = torch.stack([each["centring.running_var"] for each in held])[:, None]
-    scale = (variance + memories[0].centring.eps).rsqrt()
+    held = memory.state_dict()
+    scale = (held["centring.running_var"] + memory.centring.eps).rsqrt()
     # the sharpness of the cosines goes into the keys, which are few
-    keys = F.normalize(values, dim=2) * torch.stack([memory.log_sharpness.exp() for memory in memories])[:, None, None]
-    return Reading(keys, values, (offset, scale))
+    keys = F.normalize(values, dim=2) * memory.log_sharpness.exp()
+    return Reading(keys, values, (held["centring.running_mean"][None, None], scale[None, None]))
 
 
 def beside(readings: Sequence[Reading]) -> Reading:
@@ -90,7 +88,7 @@ def brief_reader(memory: Memory) -> Read | None:
     """
     if memory.addressing != "dot":
         return None
-    exact = reader([memory])
+    exact = reader(memory)
     centre = memory.slots.mean(dim=0)
     slots = memory.slots - centre  # [N, C]
     reach = torch.linalg.vector_norm(slots, dim=1).amax()

@@ -83,11 +83,12 @@ def _error(squared: Tensor, sizes: Sequence[int]) -> Tensor:
 
 
 def squared_distance(spread: Spread, centred: Tensor) -> Tensor:
-    """The squared Mahalanobis distance of ``centred`` vectors [B, d] from 0: [B]."""
-    return squared_length(spread, centred, centred @ spread.axes)
-
-
-def squared_length(spread: Spread, centred: Tensor, along: Tensor) -> Tensor:
-    """The same where the parts ``along`` the axes are known, [B, r]; each vector may have a spread of its own."""
+    """The squared Mahalanobis distance of ``centred`` vectors [B, d] from 0, [B]; each may have a spread of its own."""
+    along = project(centred, spread.axes)
     beside = (centred.square().sum(dim=1) - along.square().sum(dim=1)).clamp_min(0)
     return (along.square() / spread.along).sum(dim=1) + beside / spread.beside
+
+
+def project(vectors: Tensor, axes: Tensor) -> Tensor:
+    """[B, d] vectors along [d, r] axes, or each along its own, [B, d, r]: -> [B, r]."""
+    return vectors @ axes if axes.dim() == 2 else torch.bmm(vectors[:, None], axes)[:, 0]

@@ -64,6 +64,11 @@ def member(model: MachineModel, way: Way) -> Member:
     return Member(model, Folded([parts_of(model.network)], brief=way.brief))
 
 
+def remade(ready: Member, way: Way) -> Member:
+    """The same machine, made ready for ``way``; its network is not rearranged again."""
+    return Member(ready.model, Folded(ready.network.parts, brief=way.brief))
+
+
 def candidates(models: Sequence[MachineModel]) -> tuple[Way, ...]:
     """The ways that these models of one preset can be scored; only one machine has nothing to stack."""
     spec = models[0].preset.network
@@ -88,11 +93,13 @@ def choose(
     generator = torch.Generator().manual_seed(0)
     samples = (LOUDNESS * torch.randn(len(tried), length, generator=generator)).to(tried[0].device)
     threads = abreast or Abreast()
+    made = [member(model, Way()) for model in tried]
     costs: dict[Way, float] = {}
     for way in candidates(tried):
         hopeless_s = HOPELESS * min(costs.values(), default=float("inf"))
         if costs.get(replace(way, abreast=False), 0.0) <= hopeless_s:
-            costs[way] = _cost(way, tried, samples, threads, clock, hopeless_s)
+            members = [remade(each, way) for each in made]
+            costs[way] = _cost(way, members, samples, threads, clock, hopeless_s)
     return Choice(fastest(costs), costs)
 
 
@@ -104,15 +111,14 @@ def fastest(costs: Mapping[Way, float]) -> Way:
 
 def _cost(
     way: Way,
-    models: Sequence[MachineModel],
+    members: Sequence[Member],
     samples: Tensor,
     abreast: Abreast,
     clock: Callable[[], float],
     hopeless_s: float,
 ) -> float:
     """Seconds per window; of one run where that takes longer than ``hopeless_s``."""
-    members = [member(model, way) for model in models]
-    step = -(-len(members) // abreast.threads) if way.abreast else len(members)
+    step = abreast.share(len(members)) if way.abreast else len(members)
     parts = [slice(first, first + step) for first in range(0, len(members), step)]
     stacks = {part.start: crowd.together(members[part]) if way.stacked else None for part in parts}
 
@@ -126,7 +132,7 @@ def _cost(
             abreast.run(judge, parts)
         else:
             judge(parts[0])
-        best_s = min(best_s, (clock() - began_s) / len(models))
+        best_s = min(best_s, (clock() - began_s) / len(members))
         if best_s > hopeless_s:
             break
     return best_s

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from monitor.memcae.fused_read import BRIEF_LIMIT, brief_reader, reader
+from monitor.memcae.fused_read import BRIEF_LIMIT, beside, brief_reader, reader
 from monitor.memcae.memory import Memory
 from monitor.memcae.preset import DEFAULT, PAPER
 
@@ -28,7 +28,7 @@ def _queries(count: int, size: int = 64, scale: float = 1.0, offset: float = 0.0
 def test_the_fused_read_is_equations_three_and_four(scale: float) -> None:
     memory = _memory(scale)
     queries = _queries(700, scale=scale, offset=2.0)
-    torch.testing.assert_close(reader([memory])(queries[None])[0], memory.recall(queries), rtol=1e-5, atol=1e-5 * scale)
+    torch.testing.assert_close(reader(memory)(queries[None])[0], memory.recall(queries), rtol=1e-5, atol=1e-5 * scale)
 
 
 def test_each_of_several_memories_answers_its_own_queries() -> None:
@@ -36,7 +36,7 @@ def test_each_of_several_memories_answers_its_own_queries() -> None:
         Memory(replace(DEFAULT.network, slot_size=64)).eval().requires_grad_(requires_grad=False) for _ in range(3)
     ]
     queries = _queries(90).view(3, 30, 64)
-    found = reader(memories)(queries)
+    found = beside([reader(memory) for memory in memories])(queries)
     for memory, mine, answers in zip(memories, queries, found, strict=True):
         torch.testing.assert_close(answers, memory.recall(mine), rtol=1e-4, atol=1e-5)
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from monitor.memcae.mahalanobis import LEAST_VARIANCE, ledoit_wolf
-from monitor.memcae.views.view import project
+from monitor.memcae.mahalanobis import LEAST_VARIANCE, ledoit_wolf, project
 
 LEARNS = ("centre", "axes")
 """Names of what `fit` gives."""

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from monitor.memcae.fusion import Role
-from monitor.memcae.mahalanobis import Spread, ledoit_wolf, squared_length
+from monitor.memcae.mahalanobis import Spread, ledoit_wolf, squared_distance
 from monitor.memcae.views.observation import Observation
-from monitor.memcae.views.view import View, project
+from monitor.memcae.views.view import View
 
 LEARNS = ("centre", "axes", "along", "beside")
 """Names of what `fit` gives."""
@@ -32,8 +32,7 @@ def fit(recordings: Sequence[Tensor]) -> Mapping[str, Tensor]:
 def distance(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
     """The distance of [B, d] vectors from normal, [B]."""
     spread = Spread(fitted["axes"], fitted["along"], fitted["beside"])
-    centred = described - fitted["centre"]
-    return squared_length(spread, centred, project(centred, spread.axes)).sqrt()
+    return squared_distance(spread, described - fitted["centre"]).sqrt()
 
 
 ABSENT = {"along": 1.0}

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monitor.memcae.fusion import Role
+from monitor.memcae.mahalanobis import project
 from monitor.memcae.views import spectrum
-from monitor.memcae.views.view import View, project
+from monitor.memcae.views.view import View
 
 LEARNS = (*spectrum.LEARNS, "slots", "keys", "prior")
 """Names of what `fit` gives."""

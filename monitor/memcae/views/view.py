@@ -45,11 +45,6 @@ class View:
         return {name: _stacked([fit[name] for fit in fits], self.absent.get(name, 0.0)) for name in self.learns}
 
 
-def project(vectors: Tensor, axes: Tensor) -> Tensor:
-    """[B, d] vectors along [d, r] axes, or each along its own, [B, d, r]: -> [B, r]."""
-    return vectors @ axes if axes.dim() == 2 else torch.bmm(vectors[:, None], axes)[:, 0]
-
-
 def _stacked(tensors: Sequence[Tensor], absent: float) -> Tensor:
     """Tensors of one number of dimensions as one, the smaller ones filled up."""
     shape = [max(sizes) for sizes in zip(*(each.shape for each in tensors), strict=True)]

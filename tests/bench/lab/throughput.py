@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from monitor.audio.windows import Window
 from monitor.memcae import crowd, plain, ways
-from monitor.memcae.fleet import BATCH_SAMPLES, STACK_SAMPLES, Fleet
+from monitor.memcae.fleet import BATCH_SAMPLES, GPU_SAMPLES, Fleet
 from monitor.memcae.model import MachineModel
 from monitor.memcae.preset import Preset, SpectrogramSpec
 from tests.bench.lab import untrained
@@ -152,7 +152,7 @@ def resident(preset: Preset, count: int, device: torch.device, effort: Effort) -
     members = [ways.member(model, way) for model in models]
     sounds = untrained.noise(preset, SOUNDS, seed=2, device=str(device))
     length = sounds.shape[1]
-    step = max(1, (STACK_SAMPLES if device.type == "cuda" else BATCH_SAMPLES) // length)
+    step = max(1, (GPU_SAMPLES if device.type == "cuda" else BATCH_SAMPLES) // length)
     passes = []
     for first in range(0, count, step):
         part = members[first : first + step]
