@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.config import Config
-from monitor.config.secret import CREDENTIALS_ENV, find_secret
+from monitor.config.secret import CREDENTIALS_ENV, find_secret, read_password
 from monitor.doctor.finding import Finding, fail, note, ok
 from monitor.errors import ConfigurationError
 
@@ -51,17 +51,15 @@ def _of_systemd(name: str | None, folder: Path) -> Password | None:
         return None
     stored = CREDSTORE / name
     try:
-        lines = stored.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return None
-    except PermissionError:
-        detail = f"{stored} is for root and the service: this user cannot tell whether it is right"
-        return Password(note("password", detail, "sudo monitor doctor"), known=False)
-    except (OSError, UnicodeDecodeError) as error:
-        return Password(fail("password", f"{stored}: {error}"), known=False)
-    if not lines or not lines[0]:
-        return Password(fail("password", f"the first line of {stored} is not a password"), known=False)
-    return Password(ok("password", f"{stored} can be read, which systemd hands to the service"), lines[0])
+        value = read_password("mqtt", str(stored), None, folder)
+    except ConfigurationError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        if isinstance(error.__cause__, PermissionError):
+            detail = f"{stored} is for root and the service: this user cannot tell whether it is right"
+            return Password(note("password", detail, "sudo monitor doctor"), known=False)
+        return Password(fail("password", str(error)), known=False)
+    return Password(ok("password", f"{stored} can be read, which systemd hands to the service"), value)
 
 
 def _remedy(name: str | None) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from monitor.cli import main
-from monitor.doctor import database
+from monitor.doctor import database, installation
 from monitor.memcae.artifact import CALIBRATION_FILE, CURRENT, MODEL_FILE
 from tests.broker import Broker, Listener, free_port, needs_mosquitto
 from tests.certificates import Certificates
@@ -196,6 +196,23 @@ def test_a_password_file_that_is_missing_is_a_failure_and_the_broker_is_only_con
     assert found["password"]["state"] == "FAIL"
     assert str(tmp_path / "none") in found["password"]["detail"]
     assert found["broker"]["state"] == "note"
+
+
+@pytest.mark.parametrize(("stored", "state"), [("right\nmore\n", "ok"), ("\n", "FAIL"), (None, "FAIL")])
+def test_a_password_that_systemd_alone_hands_over_is_read_where_systemd_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, stored: str | None, state: str
+) -> None:
+    store = tmp_path / "credstore"
+    store.mkdir()
+    if stored is not None:
+        (store / "monitor-mqtt").write_text(stored)
+    monkeypatch.setattr(installation, "CREDSTORE", store)
+    with Broker(tmp_path / "broker", passwords={"node": "right"}) as broker:
+        config = configure(tmp_path, tmp_path, broker.port, username="node", password_file="monitor-mqtt")
+        _, found = examined(capsys, config)
+    assert found["password"]["state"] == state
+    assert "right" not in json.dumps(found["password"])
+    assert found["broker"]["state"] == ("ok" if state == "ok" else "note")
 
 
 # --- machines
