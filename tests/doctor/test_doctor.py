@@ -198,6 +198,7 @@ def test_a_password_file_that_is_missing_is_a_failure_and_the_broker_is_only_con
     assert found["broker"]["state"] == "note"
 
 
+@needs_mosquitto
 @pytest.mark.parametrize(("stored", "state"), [("right\nmore\n", "ok"), ("\n", "FAIL"), (None, "FAIL")])
 def test_a_password_that_systemd_alone_hands_over_is_read_where_systemd_finds_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, stored: str | None, state: str
