@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soxr
 from numpy.typing import ArrayLike
 
 from monitor.audio.block import Samples
+from monitor.audio.resample import to_model_rate
 from monitor.audio.source import MODEL_RATE_HZ
 from monitor.audio.windows import Window
 from monitor.detect.calibration import Calibration
@@ -174,8 +174,7 @@ def _at_model_rate(samples: ArrayLike, rate_hz: float) -> Samples:
         raise ValueError(f"samples: expected one channel, shape [n], found shape {list(sound.shape)}")
     if not rate_hz > 0:
         raise ValueError(f"rate_hz: {rate_hz} is not greater than 0")
-    if rate_hz != MODEL_RATE_HZ:
-        sound = soxr.resample(sound, rate_hz, MODEL_RATE_HZ)
+    sound = to_model_rate(sound[:, None], rate_hz)[:, 0]
     if len(sound) < LEAST_SECONDS * MODEL_RATE_HZ:
         raise ValueError(f"samples: last {len(sound) / MODEL_RATE_HZ:.2f} s; at least {LEAST_SECONDS:g} s are needed")
     return sound

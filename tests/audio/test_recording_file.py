@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import soxr
 
 from monitor.audio.recording import inspect_recording, read_recording, verify_recording
 from monitor.audio.recording_file import read_pieces
+from monitor.audio.resample import to_model_rate
 from monitor.errors import RecordingError
 from tests.audio.sound_files import noise, wav_bytes, write
 
@@ -167,7 +167,7 @@ def test_other_rates_are_brought_to_the_models(tmp_path: Path, rate_hz: int) -> 
 
     out = read_recording(write(tmp_path / "a.wav", samples, rate_hz, subtype="FLOAT"))
 
-    np.testing.assert_allclose(out, soxr.resample(samples, rate_hz, 16_000), atol=1e-6)
+    np.testing.assert_allclose(out, to_model_rate(samples, rate_hz), atol=1e-6)
 
 
 @pytest.mark.parametrize("promised", [0xFFFFFFFF - 36, 0x7FFFF000])

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import soxr
 
 from monitor.audio.block import AudioBlock, Samples
 from monitor.audio.health import MeterState, Second, measure
+from monitor.audio.resample import to_model_rate
 from monitor.audio.simulated import FAULTS, MACHINES, FaultSpec, faults_of, render
 from monitor.audio.source import MODEL_RATE_HZ, Pace
 from monitor.detect.finding import Finding, MicrophoneFault
@@ -147,7 +147,7 @@ def test_normal_sound_is_kept_with_the_calibration(normals: dict[str, NormalSoun
 def recorded(folder: Path, pattern: str) -> Iterator[Samples]:
     for path in sorted(folder.glob(pattern)):
         samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-        yield soxr.resample(samples[:, 0], rate_hz, MODEL_RATE_HZ)
+        yield to_model_rate(samples[:, :1], rate_hz)[:, 0]
 
 
 REAL = {

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.signal
 import soundfile
 
+from monitor.audio.simulated import render
 from monitor.errors import ArtifactError
 from monitor.learn.fit import fit_machine
 from monitor.learn.scoring import SoundModel, load_model, score_recordings
@@ -48,6 +50,23 @@ def test_the_verdict_is_the_value_held_against_the_threshold(model: SoundModel) 
 
 def test_other_rates_are_resampled(model: SoundModel) -> None:
     assert len(model.score(_noise(5.0, 44_100), 44_100)) == 4
+
+
+@pytest.mark.parametrize("rate_hz", [32_000, 44_100, 48_000, 96_000])
+def test_a_machine_learnt_at_16_khz_scores_alike_when_it_is_heard_at_another_rate(
+    model: SoundModel, tmp_path: Path, rate_hz: int
+) -> None:
+    learnt, elsewhere = tmp_path / "learnt.wav", tmp_path / "elsewhere.wav"
+    sound = render("fan", 3, 16_000 * 1_050_000, 16_000 * 20)
+    soundfile.write(learnt, sound, 16_000, subtype="FLOAT")
+    soundfile.write(elsewhere, scipy.signal.resample(sound, 20 * rate_hz), rate_hz, subtype="FLOAT")
+
+    rows = [list(score_recordings(model, [path], skipped=pytest.fail)) for path in (learnt, elsewhere)]
+
+    assert len(rows[0]) == len(rows[1]) == 19
+    for before, after in zip(*rows, strict=True):
+        assert after.window.value == pytest.approx(before.window.value, abs=0.1)
+        assert after.window.verdict == before.window.verdict
 
 
 def test_sound_that_is_not_finite_is_invalid(model: SoundModel) -> None:
