@@ -6,53 +6,47 @@ frames of the transform. So a window that begins a few units after the last one 
 share, and its scores are those of the window computed whole, but for rounding (tests/memcae/test_continued.py).
 
 It holds for a preset that says so (`monitor.memcae.preset.Preset.continued`) and for windows that begin on the grid of
-the units. The windows of many machines go on together.
+the units. The windows of many machines go on together. What the views average over has no order: what is new takes the
+place of what is oldest (`monitor.memcae.ring`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from monitor.audio.block import Samples
 from monitor.audio.windows import Window
 from monitor.memcae.crowd import Member, Stack
+from monitor.memcae.folded import Folded
 from monitor.memcae.network import inner
-from monitor.memcae.preset import SEGMENT_STEP, Preset
-from monitor.memcae.spectrogram import in_scale
-from monitor.memcae.views import envelope
+from monitor.memcae.onward import Edge, edge
+from monitor.memcae.preset import QUIET_BLOCK, SEGMENT_STEP, Preset, SpectrogramSpec
+from monitor.memcae.ring import Ring
+from monitor.memcae.spectrogram import averages, in_scale
+from monitor.memcae.views import envelope, quiet
 from monitor.memcae.views.observation import InPieces, Observation
 
-BY_UNIT = 2
-"""Positions of the encoder's layer before the last in a unit: the last layer halves them."""
 
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Past:
-    """What is kept of a window for the next one; U is its number of whole units, counted from its beginning."""
+    """What is kept of a machine's last window; `go_on` makes it that of the next one."""
 
     window: Window
-    averaged: Tensor
-    """[1, T, F], power averaged over the frames of every column."""
-    envelopes: Tensor
-    """[1, e, bands], of the frames from where the next segment would begin."""
-    movement: Tensor
-    """[1, segments, bands, octaves]."""
-    loudness: Tensor
-    """[1, frames]."""
-    rises: Tensor
-    """[1, frames - 1]."""
-    target: Tensor
-    """[1, F, 2^layers], the last whole unit as the network sees it."""
-    recalled: Tensor
-    """[1, C, F', 1], the memory's answer at the last unit's position of the latent."""
-    texture: Tensor
-    """[1, U - 1, d], the sum over each unit of the encoder's layer before the last, from unit 1 on."""
-    missing: Tensor
-    """[1, U - 2, F], the sum over each unit of target less reconstruction, from unit 1 on."""
+    kept: Tensor
+    """Where what is to come joins on, in one piece: `monitor.memcae.onward.Edge.pieces` at the last whole unit; the
+    standardised columns of the unit that is not whole yet, [r, F]; the envelopes from where the next segment of
+    movement begins, [frames, bands]."""
+    shapes: Sequence[torch.Size]
+    """Of the pieces."""
+    rings: Mapping[str, Ring]
+    """What the views average over: `levels` [n, F] of the blocks of the quiet level, nepers; `loudness` [frames];
+    `rises` [frames - 1]; `movement` [segments, bands, octaves]; of every inner unit the sum of the encoder's layer
+    before the last, `texture` [U, F', C], and of target less reconstruction, `missing` [U, F]."""
 
 
 def long_enough(preset: Preset, samples: int) -> bool:
@@ -65,148 +59,145 @@ def long_enough(preset: Preset, samples: int) -> bool:
 def begin(member: Member, window: Window) -> Past:
     """A window computed whole; it must be `long_enough`."""
     preset, network = member.model.preset, member.network
-    spec, layers = preset.spectrogram, len(preset.network.channels)
-    stride = 1 << layers
-    seen = InPieces(_samples([window.samples]), spec, network)
+    spec, stride = preset.spectrogram, _stride(preset)
+    seen = _heard([window.samples], spec, network)
     units = seen.target.shape[2] // stride
-    recalled = seen.recalled[..., 1:units]
-    inside = seen.target[..., stride : (units - 1) * stride]
+    target, inside = seen.target[..., : units * stride], seen.target[..., stride : (units - 1) * stride]
+    inputs = [target[:, None], *(layer[..., : units * stride >> at] for at, layer in enumerate(seen.layers[:-1], 1))]
+    texture = _by_unit(inputs[-1], units)
     moved = envelope.movement(seen.envelopes, spec)
-    return Past(
-        window,
-        seen.averaged.transpose(1, 2),
-        seen.envelopes[:, moved.shape[1] * SEGMENT_STEP :].clone(),
-        moved,
-        seen.loudness,
-        seen.rises,
-        seen.target[..., (units - 1) * stride : units * stride].clone(),
-        recalled[..., -1:].clone(),
-        _sums(seen.layers[-2][..., BY_UNIT : units * BY_UNIT], BY_UNIT),
-        _sums(inside[:, None], stride) - network.unit_sums(recalled, inside),
+    last = Edge(
+        tuple(_column(layer, layer.shape[3] - 1) for layer in inputs),
+        _column(seen.recalled, units - 1),
+        texture[:, -1],
+        target[..., -stride:].sum(dim=2),
     )
+    kept, shapes = _packed(
+        [
+            *last.pieces(),
+            seen.target[..., units * stride :].transpose(1, 2),
+            seen.envelopes[:, moved.shape[1] * SEGMENT_STEP :],
+        ]
+    )
+    levels = _levels(seen.averaged, spec).contiguous()
+    by_window = {
+        "levels": levels.transpose(1, 2),  # a bin's levels together: they will be sorted again and again
+        "loudness": seen.loudness,
+        "rises": seen.rises,
+        "movement": moved,
+        "texture": texture[:, 1:-1],
+        "missing": _by_unit(inside[:, None], units - 2)[..., 0]
+        - network.unit_sums(seen.recalled[..., 1:units], inside),
+    }
+    rings = {
+        name: Ring(rows[0].numpy().copy(order="K" if name == "levels" else "C")) for name, rows in by_window.items()
+    }
+    return Past(window, kept[0], shapes, rings)
 
 
-def go_on(
-    preset: Preset, stack: Stack, pasts: Sequence[Past], windows: Sequence[Window], by: int
-) -> tuple[list[Past], Observation]:
-    """The windows that begin ``by`` samples after the past ones; only what is new is computed.
+def go_on(preset: Preset, stack: Stack, pasts: Sequence[Past], windows: Sequence[Window], by: int) -> None:
+    """Make the pasts those of windows that begin ``by`` samples after them; only what is new is computed.
 
     Args:
         preset: of all machines.
         stack: the machines, all different, as one.
-        pasts: of windows of one length, one of each machine.
+        pasts: of windows of one length, one of each machine; what is left of them after an error is of no use.
         windows: that go on from them (`monitor.memcae.sharing.shift`).
         by: a multiple of the preset's grid.
-
-    Returns:
-        What is kept of each window, and what all the views look at.
     """
-    spec, new = preset.spectrogram, by // preset.grid
-    frames, whole = pasts[0].loudness.shape[1], new * preset.unit_frames
-    known = pasts[0].averaged.shape[1] * spec.average - whole  # frames of the new window whose columns are known
+    spec, frames = preset.spectrogram, preset.spectrogram.frames(len(windows[0].samples))
+    whole, block = by // spec.hop, _block(spec)
+    known = frames // block * block - whole  # frames of the new window whose blocks, and so columns, are known
     end = (frames - 1) * spec.hop + spec.n_fft
-    heard = InPieces(_samples([each.samples[known * spec.hop : end] for each in windows]), spec, stack.network)
-    fresh = heard.envelopes[:, frames - whole - known :]  # those of a column that was not whole are known
-    envelopes = _followed([past.envelopes for past in pasts], fresh)
+    heard = _heard([each.samples[known * spec.hop : end] for each in windows], spec, stack.network)
+    *pieces, columns, envelopes = _unpacked(pasts)
+    fresh = heard.averaged[..., frames // spec.average - (known + whole) // spec.average :].transpose(1, 2)
+    ahead = torch.cat([columns, stack.network.standardised(in_scale(fresh, spec))], dim=1)
+    count = whole // spec.average
+    last, texture, missing = stack.onward.go_on(edge(pieces), ahead[:, :count])
+    new = heard.envelopes[:, frames - whole - known :]  # those of a block that was not whole are known
+    envelopes = torch.cat([envelopes, new], dim=1)
     moved = envelope.movement(envelopes, spec)
-    segments = pasts[0].movement.shape[1]  # of a window; a far step brings one more, of before its beginning
-    gone = whole // spec.average
-    averaged = _followed([past.averaged[:, gone:] for past in pasts], heard.averaged.transpose(1, 2))
-    movement = _followed([past.movement[:, moved.shape[1] :] for past in pasts], moved)
-    loudness = _followed([past.loudness[:, whole:] for past in pasts], fresh.mean(dim=2))
-    rises = envelope.rises(envelopes[:, -fresh.shape[1] - 1 :])
-    target, recalled, texture, missing = _through(preset, stack, pasts, averaged, new)
-    seen = _seen(
-        preset,
-        stack,
-        averaged=averaged,
-        movement=movement[:, -segments:],
-        loudness=loudness,
-        rises=_followed([past.rises[:, whole:] for past in pasts], rises),
-        texture=texture,
-        missing=missing,
-    )
-    found = []
-    for i, window in enumerate(windows):
-        row = slice(i, i + 1)
-        found.append(
-            Past(
-                window,
-                averaged[row],
-                envelopes[row, moved.shape[1] * SEGMENT_STEP :],
-                movement[row, -segments:],
-                seen.loudness[row],
-                seen.rises[row],
-                target[row, :, -pasts[0].target.shape[2] :],
-                recalled[row, ..., -1:],
-                texture[row],
-                missing[row],
-            )
-        )
-    return found, seen
-
-
-def _through(
-    preset: Preset, stack: Stack, pasts: Sequence[Past], averaged: Tensor, new: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The new units through the network, behind the last known one: target, recalled, and the sums over all units."""
-    network, stride = stack.network, pasts[0].target.shape[2]
-    first = pasts[0].loudness.shape[1] // preset.unit_frames - new
-    columns = averaged[:, first * stride : (first + new) * stride].transpose(1, 2)
-    fresh = network.standardise(in_scale(columns, preset.spectrogram))
-    target = _followed([past.target for past in pasts], fresh, dim=2)
-    layers = network.layers(target)
-    # the known unit's own position feels where the target was cut, and so does what is mirrored behind the last unit
-    answers = network.recall(layers[-1][..., 1 : new + 1])
-    recalled = _followed([past.recalled for past in pasts], answers, dim=3)
-    inside = target[..., : new * stride]
-    missing = _sums(inside[:, None], stride) - network.unit_sums(recalled, inside)
-    texture = _sums(layers[-2][..., BY_UNIT : (new + 1) * BY_UNIT], BY_UNIT)
-    return (
-        target,
-        recalled,
-        _followed([past.texture[:, new:] for past in pasts], texture),
-        _followed([past.missing[:, new:] for past in pasts], missing),
-    )
+    kept, shapes = _packed([*last.pieces(), ahead[:, count:], envelopes[:, moved.shape[1] * SEGMENT_STEP :]])
+    by_window = {
+        "levels": _levels(heard.averaged, spec).transpose(1, 2),
+        "loudness": new.mean(dim=2),
+        "rises": envelope.rises(envelopes[:, -new.shape[1] - 1 :]),
+        "movement": moved,
+        "texture": texture,
+        "missing": missing,
+    }
+    rows_of = {name: rows.numpy() for name, rows in by_window.items()}
+    for i, (past, window) in enumerate(zip(pasts, windows, strict=True)):
+        past.window, past.kept, past.shapes = window, kept[i], shapes
+        for name, rows in rows_of.items():
+            past.rings[name].put(rows[i])
 
 
 def observe(preset: Preset, stack: Stack, pasts: Sequence[Past]) -> Observation:
-    """What the views look at of windows that were computed whole, one of each machine of the stack."""
-    rows = {
-        name: torch.cat([getattr(past, name) for past in pasts])
-        for name in ("averaged", "movement", "loudness", "rises", "texture", "missing")
-    }
-    return _seen(preset, stack, **rows)
-
-
-def _seen(preset: Preset, stack: Stack, **known: Tensor) -> Observation:
-    """An observation of which everything that is asked for is ``known``, by the names of `Past`."""
-    stride, units = 1 << len(preset.network.channels), known["missing"].shape[1]
-    channels = preset.network.channels[-2]
-    texture = known["texture"][:, :units].sum(dim=1) / (units * BY_UNIT)
+    """What the views look at of the last windows of the machines of the stack."""
+    positions = _stride(preset) >> (len(preset.network.channels) - 1)  # of the layer before the last, in a unit
+    texture = _mean(pasts, "texture") / positions
     seen = Observation(texture.new_empty(0), preset.spectrogram, stack.network)
     vars(seen).update(
-        averaged=known["averaged"].transpose(1, 2),
-        movement=known["movement"].mean(dim=1),
-        loudness=known["loudness"],
-        rises=known["rises"],
-        texture=texture.view(len(texture), channels, -1),
-        missing=known["missing"].sum(dim=1) / (units * stride),
+        quiet_db=torch.stack([quiet.of_levels(torch.from_numpy(past.rings["levels"].rows.T)) for past in pasts]),
+        movement=_mean(pasts, "movement"),
+        loudness=_all(pasts, "loudness"),
+        rises=_all(pasts, "rises"),
+        texture=texture.transpose(1, 2),
+        missing=_mean(pasts, "missing") / _stride(preset),
     )
     return seen
 
 
-def _followed(kept: Sequence[Tensor], fresh: Tensor, dim: int = 1) -> Tensor:
-    """What is kept of each window, [1, ...], and behind it, along ``dim``, what is new of all, [B, ...]."""
-    return torch.cat([torch.cat(list(kept)), fresh], dim=dim)
+def _stride(preset: Preset) -> int:
+    """Columns of a unit."""
+    return 1 << len(preset.network.channels)
 
 
-def _sums(seen: Tensor, columns: int) -> Tensor:
-    """Sums over every so many columns: [B, C, F, T] -> [B, T / columns, C * F]."""
-    batch, channels, bins, length = seen.shape
-    by_unit: Tensor = seen.reshape(batch, channels * bins, length // columns, columns).sum(dim=3)
-    return by_unit.transpose(1, 2)
+def _block(spec: SpectrogramSpec) -> int:
+    """Frames of a block of the quiet level."""
+    return max(spec.average, QUIET_BLOCK)
 
 
-def _samples(rows: Sequence[np.ndarray[tuple[int], np.dtype[np.float32]]]) -> Tensor:
-    return torch.from_numpy(np.stack(rows))
+def _levels(averaged: Tensor, spec: SpectrogramSpec) -> Tensor:
+    """The level of every block of the columns' power [B, F, T]: [B, F, n], nepers."""
+    return quiet.levels(averages(averaged, _block(spec) // spec.average))
+
+
+def _column(layer: Tensor, at: int) -> Tensor:
+    """One position of [B, C, F', T'] as `monitor.memcae.onward` has them: [B, F', C]."""
+    return layer[..., at].transpose(1, 2)
+
+
+def _by_unit(layer: Tensor, units: int) -> Tensor:
+    """Sums over every unit of [B, C, F', T'] as `monitor.memcae.onward` has them: [B, units, F', C]."""
+    batch, channels, bins, columns = layer.shape
+    return layer.reshape(batch, channels, bins, units, columns // units).sum(dim=4).transpose(1, 3)
+
+
+def _mean(pasts: Sequence[Past], name: str) -> Tensor:
+    """The mean over what a ring of each machine holds."""
+    rows = [past.rings[name].rows for past in pasts]
+    return torch.from_numpy(np.stack([np.add.reduce(each, axis=0) for each in rows])) / len(rows[0])
+
+
+def _all(pasts: Sequence[Past], name: str) -> Tensor:
+    """What a ring of each machine holds."""
+    return torch.from_numpy(np.stack([past.rings[name].rows for past in pasts]))
+
+
+def _packed(pieces: Sequence[Tensor]) -> tuple[Tensor, list[torch.Size]]:
+    """Pieces [B, ...] as one, [B, n], and the shapes of a machine's."""
+    return torch.cat([piece.flatten(start_dim=1) for piece in pieces], dim=1), [piece.shape[1:] for piece in pieces]
+
+
+def _unpacked(pasts: Sequence[Past]) -> list[Tensor]:
+    """The pieces of all machines, [B, ...] each."""
+    shapes = pasts[0].shapes
+    parts = torch.split(torch.stack([past.kept for past in pasts]), [shape.numel() for shape in shapes], dim=1)
+    return [part.view(-1, *shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def _heard(rows: Sequence[Samples], spec: SpectrogramSpec, network: Folded) -> InPieces:
+    return InPieces(torch.from_numpy(np.stack(rows)), spec, network)

@@ -13,6 +13,8 @@ from monitor.memcae import explanation, fusion, records
 from monitor.memcae.folded import Folded
 from monitor.memcae.fusion import Reference
 from monitor.memcae.model import MachineModel, ViewScores, finite
+from monitor.memcae.once import once
+from monitor.memcae.onward import Onward
 from monitor.memcae.views import VIEWS
 from monitor.memcae.views.observation import InPieces, Observation
 
@@ -26,13 +28,18 @@ class Member:
     """The model's network alone."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Stack:
     """Different machines' models of one preset as one, for batches of one window of each."""
 
     network: Folded
     fits: Mapping[str, Mapping[str, Tensor]]
     """What each view learnt of all of them, by view (`monitor.memcae.views.view.View.together`)."""
+
+    @once
+    def onward(self) -> Onward:
+        """Their networks for windows that go on; they have decoders."""
+        return Onward(self.network)
 
 
 @torch.inference_mode()

@@ -92,9 +92,12 @@ class Folded:
 
     def standardise(self, seen: Tensor) -> Tensor:
         """As `MemCAE.standardise`."""
-        if not self._as_is:  # in one go over whole rows, as `spectrogram` has them in memory
-            seen = torch.addcmul(self._shift, seen.transpose(1, 2), self._gain).transpose(1, 2)
-        return seen.contiguous()  # frame by frame as it comes, the convolution and the error take longer than a copy
+        # frame by frame, as it is in memory, the convolution and the error take longer than a copy
+        return self.standardised(seen.transpose(1, 2)).transpose(1, 2).contiguous()
+
+    def standardised(self, columns: Tensor) -> Tensor:
+        """The same of columns one after another as they lie in memory, [B, T, F] -> [B, T, F]."""
+        return columns if self._as_is else torch.addcmul(self._shift, columns, self._gain)
 
     def layers(self, target: Tensor) -> tuple[Tensor, ...]:
         """As `MemCAE.layers`."""

@@ -68,7 +68,7 @@ class Sharing:
         return found
 
     def _jobs(self, turn: Sequence[Heard]) -> Iterator[_Job]:
-        """The windows of one turn in parts that can be scored together."""
+        """The windows of one turn in parts that can be scored together; what is kept of them is theirs from here on."""
         groups: dict[tuple[Preset, int, int], list[Heard]] = {}
         for heard in turn:
             preset = heard[2].model.preset
@@ -78,7 +78,7 @@ class Sharing:
             step = 1 if additive else AT_ONCE
             for first in range(0, len(alike), step):
                 part = alike[first : first + step]
-                kept = [self._pasts.get(window.machine) if by else None for _, window, _ in part]
+                kept = [self._pasts.pop(window.machine) if by else None for _, window, _ in part]
                 yield part, kept, by, None if additive else self._together([member for _, _, member in part])
 
     def _sharing(self, windows: Sequence[Window], members: Mapping[str, Member]) -> Iterator[Heard]:
@@ -118,15 +118,13 @@ def _score(job: _Job) -> tuple[Sequence[Past], dict[int, Score]]:
     if stack is None:
         return _additive(members, pasts, windows, by, places)
     kept = [past for past in pasts if isinstance(past, continued.Past)]
-    found: Sequence[Past]
     if len(kept) == len(windows):
-        found, seen = continued.go_on(preset, stack, kept, windows, by)
+        continued.go_on(preset, stack, kept, windows, by)
     else:
-        begun = [continued.begin(*each) for each in zip(members, windows, strict=True)]
-        found, seen = begun, continued.observe(preset, stack, begun)
-    said = crowd.judge_seen(members, seen, stack)
+        kept = [continued.begin(*each) for each in zip(members, windows, strict=True)]
+    said = crowd.judge_seen(members, continued.observe(preset, stack, kept), stack)
     scores = records.scores([member.model for member in members], windows, said)
-    return found, dict(zip(places, scores, strict=True))
+    return kept, dict(zip(places, scores, strict=True))
 
 
 def _additive(

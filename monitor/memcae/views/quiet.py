@@ -27,14 +27,24 @@ def levels_db(squared: Tensor, columns: int) -> Tensor:
 
 def of_blocks(blocks: Tensor) -> Tensor:
     """The same of blocks whose power is averaged: [B, F, n] -> [B, F]."""
-    quietest = _least(blocks.contiguous(), max(1, int(QUIET * blocks.shape[2])))
-    return 0.5 * DB_PER_NEPER * (quietest + POWER_FLOOR).log().mean(dim=2)
+    return DB_PER_NEPER * levels(_quietest(blocks.contiguous())).mean(dim=2)
 
 
-def _least(blocks: Tensor, count: int) -> Tensor:
-    """The ``count`` least values of each row, in any order: [B, F, n] -> [B, F, count]."""
+def levels(blocks: Tensor) -> Tensor:
+    """The level of blocks whose power is averaged, of any shape; nepers re |X| = 1."""
+    return (blocks + POWER_FLOOR).log_().mul_(0.5)
+
+
+def of_levels(known: Tensor) -> Tensor:
+    """The same as `of_blocks`, of what `levels` gives: [..., n] -> [...]."""
+    return DB_PER_NEPER * _quietest(known).mean(dim=-1)
+
+
+def _quietest(blocks: Tensor) -> Tensor:
+    """The least values of each row, in any order: [..., n] -> [..., QUIET * n]."""
+    count = max(1, int(QUIET * blocks.shape[-1]))
     if blocks.is_cuda:
-        return blocks.topk(count, dim=2, largest=False, sorted=False).values
+        return blocks.topk(count, dim=-1, largest=False, sorted=False).values
     return ascending(blocks)[..., :count]  # measured 1.5 times as fast as NumPy's partition, that 4 times as topk
 
 
