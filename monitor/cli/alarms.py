@@ -40,19 +40,23 @@ def list_alarms(
     every: Annotated[bool, typer.Option("--all", help="Those that are normal, too.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """List the alarms that are not normal: what a shift has to know."""
-    from monitor.cli.table import print_rows
+    """List the alarms that are not normal: what a shift has to know, and first whether their node is there at all."""
+    from dataclasses import asdict
+
+    from monitor.cli.table import print_json, print_rows
 
     with commander(config) as connection:
-        documents = connection.alarms()
+        node, documents = connection.alarms()
     wanted = [each for each in documents if every or each.get("state") != "normal" or each.get("level") != "normal"]
-    if not wanted and not json:
-        typer.echo(f"no alarm stands ({len(documents)} are normal)", err=True)
-        return
     if json:
-        print_rows(wanted, "json")
-    else:
+        print_json({"node": asdict(node), "alarms": wanted})
+        return
+    if not node.alive:
+        typer.secho(f"{node.sentence()}; its alarms may have changed since", fg="red", bold=True)
+    if wanted:
         print_rows([_row(each) for each in wanted], "table", {"unacknowledged": "bold red", "acknowledged": "yellow"})
+    else:
+        typer.echo(f"no alarm {'stands' if node.alive else 'stood'} ({len(documents)} are normal)", err=True)
 
 
 @app.command("ack")

@@ -17,14 +17,17 @@ EX_CONFIG = 78
 
 def run(config: ConfigOption = None) -> int:
     """Run the daemon: listen, judge, and publish alarms until SIGTERM or Ctrl-C."""
+    from monitor.service.signals import end_on_signals
+
     try:
-        loaded = configuration(config)
-        from monitor import logs
+        with end_on_signals():  # until the daemon has handlers of its own: torch is loaded first
+            loaded = configuration(config)
+            from monitor import logs
 
-        logs.configure(loaded.log.level, loaded.log.format)
-        from monitor.service.daemon import run_daemon
+            logs.configure(loaded.log.level, loaded.log.format)
+            from monitor.service.daemon import run_daemon
 
-        return run_daemon(loaded)
+            return run_daemon(loaded)
     except ConfigurationError as error:
         report(error)
         raise typer.Exit(EX_CONFIG) from error

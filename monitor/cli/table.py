@@ -22,8 +22,7 @@ def print_rows(rows: Sequence[Row], form: Format, styles: Mapping[str, str] | No
         styles: rich style by cell text (a verdict's colour), for the table.
     """
     if form == "json":
-        json.dump([_finite(row) for row in rows], sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
-        sys.stdout.write("\n")
+        print_json(rows)
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         if rows:
@@ -31,6 +30,12 @@ def print_rows(rows: Sequence[Row], form: Format, styles: Mapping[str, str] | No
         writer.writerows([_csv_cell(value) for value in row.values()] for row in rows)
     else:
         _print_table(rows, styles or {})
+
+
+def print_json(value: object) -> None:
+    """Print one JSON value; numbers that are not finite become null."""
+    json.dump(_finite(value), sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")
 
 
 def _print_table(rows: Sequence[Row], styles: Mapping[str, str]) -> None:

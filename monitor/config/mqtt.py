@@ -72,7 +72,7 @@ class MqttConfig(Section):
     )
     home_assistant: str | None = text(
         None,
-        "Home Assistant's discovery prefix, usually homeassistant, to have every machine appear there; `null` is not.",
+        "Home Assistant's discovery prefix, usually homeassistant, to appear there, each machine too; `null` is not.",
     )
     sparkplug: SparkplugConfig | None = Field(
         default=None, description="Sparkplug B, on a second connection; `null` is not."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,10 +85,13 @@ class Fleet:
         """Machines whose windows overlap, of which what the next window shares is kept."""
         return self._sharing.machines
 
-    def prepare(self) -> Mapping[str, Choice]:
+    def prepare(self, stopped: Callable[[], bool] = lambda: False) -> Mapping[str, Choice]:
         """Get ready for years of scoring: find out, in about a second per preset, which way is fastest here.
 
         Without this the windows are scored one machine after another, which is never far from the fastest.
+
+        Args:
+            stopped: whether there is nothing to get ready for any more; what has not been tried by then is left out.
 
         Returns:
             What was found, by the preset's name.
@@ -97,7 +100,7 @@ class Fleet:
         models: dict[Preset, list[MachineModel]] = {}
         for member in self._members.values():
             models.setdefault(member.model.preset, []).append(member.model)
-        choices = {preset: ways.choose(alike, self._abreast) for preset, alike in models.items()}
+        choices = {preset: ways.choose(alike, self._abreast, stopped=stopped) for preset, alike in models.items()}
         self._ways = {preset: choice.way for preset, choice in choices.items()}
         self._members = {
             machine: ways.remade(ready, self._way(ready.model.preset)) for machine, ready in self._members.items()

@@ -85,9 +85,19 @@ def candidates(models: Sequence[MachineModel]) -> tuple[Way, ...]:
 
 
 def choose(
-    models: Sequence[MachineModel], abreast: Abreast | None = None, clock: Callable[[], float] = time.perf_counter
+    models: Sequence[MachineModel],
+    abreast: Abreast | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Choice:
-    """The fastest way for ``models``, of one preset and on one device, at least one."""
+    """The fastest way for ``models``, of one preset and on one device, at least one.
+
+    Args:
+        models: that are to be scored.
+        abreast: threads for the ways that need them.
+        clock: what costs are measured by, seconds.
+        stopped: whether nobody waits for the answer any more; it then is the plain way's, or of what was tried so far.
+    """
     tried = list(models[:TRIED])
     length = round(tried[0].window_s * tried[0].preset.spectrogram.rate_hz)
     generator = torch.Generator().manual_seed(0)
@@ -96,6 +106,8 @@ def choose(
     made = [member(model, Way()) for model in tried]
     costs: dict[Way, float] = {}
     for way in candidates(tried):
+        if costs and stopped():
+            break
         hopeless_s = HOPELESS * min(costs.values(), default=float("inf"))
         if costs.get(replace(way, abreast=False), 0.0) <= hopeless_s:
             members = [remade(each, way) for each in made]

@@ -6,6 +6,7 @@ use it, needs no thread or permission more, and can be commanded from any comput
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import secrets
@@ -22,6 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from monitor.errors import MonitorError
 from monitor.publish.connection import Client, MqttSettings, make_client
 from monitor.publish.topics import Topics
+from monitor.publish.whereabouts import Whereabouts, whereabouts
 
 ANSWER_S: Final = 10.0
 """A node answers within a turn of its work, which a large plant on a small PC may take seconds for."""
@@ -71,23 +73,30 @@ class Commander:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._close()
 
-    def alarms(self) -> list[dict[str, Any]]:
-        """The retained document of every alarm of the node, by machine and kind.
+    def alarms(self) -> tuple[Whereabouts, list[dict[str, Any]]]:
+        """What is retained of the node: whether it is there, and the document of every alarm, by machine and kind.
 
         Raises:
             MonitorError: the broker refuses.
         """
         for topic in self._topics.alarms:
             self._subscribe(topic)
+        for topic in (self._topics.status, self._topics.health):
+            with contextlib.suppress(MonitorError):  # who may read alarms alone is told that the node is unknown
+                self._subscribe(topic)
         found: dict[str, dict[str, Any]] = {}
         while True:
             try:
                 message = self._received.get(timeout=QUIET_S)
             except queue.Empty:
-                return [found[topic] for topic in sorted(found)]
+                break
             document = _object(message.payload)
             if document is not None:
                 found[message.topic] = document
+        status, health = found.pop(self._topics.status, None), found.pop(self._topics.health, None)
+        documents = [found[topic] for topic in sorted(found)]
+        others = documents if health is None else [health, *documents]
+        return whereabouts(self._topics.node, status, others), documents
 
     def command(self, verb: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Send a command and give the answer.

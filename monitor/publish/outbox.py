@@ -132,7 +132,7 @@ class Outbox:
             if row is not None:
                 if row.seq == self._refusals.told_seq:
                     self._refusals.report_accepted()
-                self._tell_refusal(self._refusals.accepted())
+                self._tell_refusal(self._refusals.due())
             if not self._journal.in_flight or self._journal.settled >= _SETTLE_AT:
                 self._journal.save()
 
@@ -142,14 +142,21 @@ class Outbox:
             row = self._settle(seq)
             if row is None:
                 return
-            self._journal.bury(Dead(row.seq, reason_code, row.payload))
-            if (
-                row.seq == self._refusals.told_seq
-            ):  # news of a refusal that is refused itself must not make news for ever
-                self._refusals.report_refused()
-            else:
+            if row.seq != self._refusals.told_seq:
+                self._journal.bury(Dead(row.seq, reason_code, row.payload))
                 self._tell_refusal(self._refusals.refused(topic, reason_code, reason, known=False))
+            else:  # news of a refusal that is refused itself must not make news for ever
+                self._refusals.report_refused()
+                if not self._give_back(row.seq):
+                    self._journal.bury(Dead(row.seq, reason_code, row.payload))
             self._journal.save()
+
+    def ask(self) -> None:
+        """Tell again of what was refused, unless events wait anyway: the answer says whether they are taken now."""
+        with self._guard:
+            if not self._journal.depth:
+                self._tell_refusal(self._refusals.due())
+                self._journal.save()
 
     def note_refusal(self, topic: str, reason_code: int, reason: str, *, known: bool) -> None:
         """The broker refused a publish that is no event: count it, and tell unless it is ``known`` of this topic."""
@@ -235,6 +242,17 @@ class Outbox:
             return None
         self._journal.remove(row)
         return row
+
+    def _give_back(self, seq: int) -> bool:
+        """Let the next event have the number, which nobody has seen; False where a later one is given out already.
+
+        News of a refusal may be refused every minute for weeks: no receiver is to look for so many numbers.
+        """
+        if seq != self._journal.last_seq:
+            return False
+        self._journal.last_seq = seq - 1
+        self._cursor = min(self._cursor, seq - 1)
+        return True
 
     def _tell_refusal(self, refusal: Refusal | None) -> None:
         if refusal is not None:

@@ -32,7 +32,7 @@ class Refusals:
         self.count += 1
         self._last = Refusal(count=0, topic=topic, reason_code=reason_code, reason=reason)
         self._untold += not known
-        return None if known else self._due()
+        return None if known else self.due()
 
     def report_refused(self) -> None:
         """The event that told of it was refused itself: told again at the next event that is not."""
@@ -41,15 +41,12 @@ class Refusals:
             self._untold += self._told.count
         self._told = self.told_seq = None
 
-    def accepted(self) -> Refusal | None:
-        """The broker takes events; gives what is still to be told."""
-        return self._due()
-
     def report_accepted(self) -> None:
         """The broker has the event that told of it."""
         self._told = self.told_seq = None
 
-    def _due(self) -> Refusal | None:
+    def due(self) -> Refusal | None:
+        """What is still to be told; None while there is nothing, or an event tells of it already."""
         if not self._untold or self._told is not None or self._last is None:
             return None
         self._told = replace(self._last, count=self._untold)

@@ -5,6 +5,7 @@ All of it belongs to the network thread, so that nothing here needs a lock.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from typing import NamedTuple
@@ -30,6 +31,7 @@ _REFUSED = 0x80  # MQTT 5: reason codes from here on are failures
 _TOO_LARGE = 0x95  # MQTT 5's own code for a packet that is
 _OVERHEAD = 16  # bytes of an MQTT 5 publish besides topic and payload, rounded up
 _TRY_EVERY_S = 300.0  # someone who has corrected an access list sees the result while still at it
+_ASK_EVERY_S = 60.0  # of events: half as often as `health` is sent, and a line a minute in the log of one that denies
 _RECEIVE_MAXIMUM = 65_535  # what MQTT 5 takes for granted when the broker says nothing
 
 
@@ -69,6 +71,7 @@ class Session:
         self._patience = Patience()
         self._held = False  # an event was refused for now: no more are sent for a while
         self._tried_s = 0.0
+        self._asked_s = -math.inf  # when an event was refused last on this connection
         self._progress_s = 0.0  # when a publish was answered last, or the first one began to wait; monotonic
         self.denied: frozenset[str] = frozenset()
         """Topics of events and retained messages that the broker refuses; any thread may look."""
@@ -80,6 +83,7 @@ class Session:
         self._packet_limit = getattr(properties, "MaximumPacketSize", None)
         self.end()
         self.denied &= {self._topics.event}  # everything else is sent again at once
+        self._asked_s = -math.inf  # a broker that was started again may have another access list
         self._retained.all_due(first=self._topics.status)
 
     def end(self) -> None:
@@ -97,6 +101,7 @@ class Session:
         self._try_again()
         self._send_retained(client)
         if events:
+            self._ask_again()
             self._send_events(client)
             self._send_telemetry(client)
 
@@ -138,6 +143,12 @@ class Session:
         if self.denied and now_s - self._tried_s >= _TRY_EVERY_S:
             self._tried_s = now_s
             self._retained.again(self.denied)
+
+    def _ask_again(self) -> None:
+        """Nor of events, of which the next may be weeks away: news of those that were refused is tried meanwhile."""
+        if self._topics.event in self.denied and time.monotonic() - self._asked_s >= _ASK_EVERY_S:
+            self._asked_s = time.monotonic()
+            self._outbox.ask()
 
     def _send_answers(self, client: paho.Client) -> None:
         while len(self._sent) < self._window and self._answers:
@@ -211,4 +222,5 @@ class Session:
         if sent.seq is None:
             self._outbox.note_refusal(sent.topic, code, reason, known=known)
         else:
+            self._asked_s = time.monotonic()
             self._outbox.refuse(sent.seq, sent.topic, code, reason)

@@ -32,7 +32,7 @@ def mqtt_settings(config: Config) -> MqttSettings:
 
 
 def home_assistant(config: Config, version: str) -> list[Message]:
-    """What announces the machines to Home Assistant; nothing unless it is configured."""
+    """What announces the node and its machines to Home Assistant; nothing unless it is configured."""
     if config.mqtt.home_assistant is None:
         return []
     topics = Topics(config.mqtt.prefix, config.node)

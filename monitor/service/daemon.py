@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from types import FrameType
 
 import structlog
 
 from monitor import __version__
 from monitor.config import Config
-from monitor.errors import BadInputError
 from monitor.memcae.fleet import Fleet
 from monitor.publish.evidence import EvidenceStore
 from monitor.publish.mqtt import Publisher
@@ -23,15 +20,15 @@ from monitor.publish.outbox import Outbox
 from monitor.publish.topics import Topics
 from monitor.service.broker import home_assistant, mqtt_settings, not_at_home, sparkplug
 from monitor.service.clockwatch import ClockWatch
-from monitor.service.ears import Ear
+from monitor.service.crew import Crew, gather
 from monitor.service.inference import Inference, Judged
 from monitor.service.lifetime import unexpected_end
-from monitor.service.machines import Watched, stamp, watch, watch_all
+from monitor.service.machines import stamp, watch
 from monitor.service.memory import Memory
 from monitor.service.notify import Notifier
 from monitor.service.reports import Reporter
 from monitor.service.retired import retire, topics_of
-from monitor.service.sources import build_ears
+from monitor.service.signals import stop_on_signals
 
 _log = structlog.get_logger(__name__)
 
@@ -56,9 +53,13 @@ def run_daemon(config: Config) -> int:
     stop = threading.Event()
     notifier = Notifier.from_environment()
     with stop_on_signals(stop), contextlib.ExitStack() as stack:
-        watched = watch_all(config)
-        refuse_blindness(watched)
-        plant = open_plant(config, watched, build_ears(config), stack)
+        notifier.status(f"loading the models of {len(config.machines)} machines")
+        crew = gather(config, stop.is_set)
+        if crew is None:  # nothing is open yet, and no broker has heard of this start
+            notifier.stopping("stopped before it had started")
+            _log.info("stopped before it had started")
+            return 0
+        plant = open_plant(config, crew, stack)
         work = Work(plant, config, stop)
         stack.callback(work.close)
         work.start()
@@ -84,8 +85,7 @@ class Plant:
 
 def open_plant(
     config: Config,
-    watched: Mapping[str, Watched],
-    ears: Sequence[Ear],
+    crew: Crew,
     stack: contextlib.ExitStack,
     database: str = "state.sqlite",
     *,
@@ -95,8 +95,7 @@ def open_plant(
 
     Args:
         config: of the node.
-        watched: the machines.
-        ears: where they are heard.
+        crew: who hears and judges.
         stack: takes what is to be closed.
         database: file in the state directory that keeps alarms and detector states.
         fresh: begin with no alarm and unmoved thresholds, whatever the database keeps.
@@ -104,10 +103,7 @@ def open_plant(
     Raises:
         BadInputError: see `run_daemon`.
     """
-    fleet = Fleet({name: w.model for name, w in watched.items() if w.model is not None}, config.device)
-    for preset, choice in fleet.prepare().items():
-        costs = {str(way): f"{1000 * cost:.1f} ms" for way, cost in choice.costs.items()}
-        _log.info("way of scoring chosen", preset=preset, way=str(choice.way), measured=costs)
+    watched, fleet = crew.watched, crew.fleet
     reporter = Reporter.of(config, str(fleet.device), __version__, time.time())
     config.state_dir.mkdir(parents=True, exist_ok=True)
     outbox = Outbox(config.state_dir / database, config.node)
@@ -125,7 +121,7 @@ def open_plant(
     kept = config.evidence
     clips = EvidenceStore(config.state_dir, kept.max_mb * 1_000_000, kept.max_days) if kept.enabled else None
     memory = Memory(watched, {} if fresh else outbox.states())
-    inference = Inference(ears, watched, fleet, memory, reporter, publisher, clips)
+    inference = Inference(crew.ears, watched, fleet, memory, reporter, publisher, clips)
     publisher.send(reporter.info(watched.values(), time.time()))
     for message in home_assistant(config, __version__):
         publisher.retain(message)
@@ -241,15 +237,6 @@ class Work:
             self._plant.publisher.send(self._plant.reporter.info(self._plant.inference.watched.values(), time.time()))
 
 
-def refuse_blindness(watched: Mapping[str, Watched]) -> None:
-    """A plant where nothing can be judged is a mistake; one machine without a model only is a warning."""
-    problems = [w.problem for w in watched.values() if w.problem is not None]
-    if all(w.model is None for w in watched.values()):
-        raise BadInputError("no machine has a model: " + "; ".join(problems))
-    for doubt in (*problems, *(w.warning for w in watched.values() if w.warning is not None)):
-        _log.warning(doubt)
-
-
 def _supervise(work: Work, stop: threading.Event, notifier: Notifier) -> None:
     """Feed the watchdog while the work goes on, until told to stop or the work ends."""
     beat_s = BEAT_S if notifier.watchdog_s is None else min(BEAT_S, notifier.watchdog_s / 3)
@@ -260,19 +247,3 @@ def _supervise(work: Work, stop: threading.Event, notifier: Notifier) -> None:
         if (now := work.status()) != status:
             status = now
             notifier.status(status)
-
-
-@contextlib.contextmanager
-def stop_on_signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set ``stop``; the handlers of before return with the context."""
-
-    def end(signum: int, _frame: FrameType | None) -> None:
-        del signum
-        stop.set()
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,9 +41,14 @@ class Watched:
         return self.detector.calibration
 
 
-def watch_all(config: Config) -> Mapping[str, Watched]:
-    """Every configured machine; one whose model is missing or damaged is there without it, and says why."""
-    return {machine: watch(config, machine) for machine in config.machines}
+def watch_all(config: Config, stopped: Callable[[], bool] = lambda: False) -> Mapping[str, Watched]:
+    """Every configured machine; one whose model is missing or damaged is there without it, and says why.
+
+    Args:
+        config: of the node.
+        stopped: whether nobody wants them any more; the machines that are still to be read are then left out.
+    """
+    return {machine: watch(config, machine) for machine in config.machines if not stopped()}
 
 
 def watch(config: Config, machine: str) -> Watched:

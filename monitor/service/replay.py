@@ -19,10 +19,12 @@ from monitor.detect.alarm import AlarmEvent, Transition
 from monitor.detect.kinds import AlarmKind
 from monitor.detect.verdict import VerdictState
 from monitor.errors import BadInputError, RecordingError
-from monitor.service.daemon import Work, open_plant, stop_on_signals
+from monitor.service.crew import Crew, ready_fleet
+from monitor.service.daemon import Work, open_plant
 from monitor.service.inference import Judged
 from monitor.service.machines import watch
 from monitor.service.sentences import band_words
+from monitor.service.signals import stop_on_signals
 from monitor.service.sources import replay_ears
 
 _log = structlog.get_logger(__name__)
@@ -83,7 +85,11 @@ def replay(
     with stop_on_signals(stop), contextlib.ExitStack() as stack:
         config.state_dir.mkdir(parents=True, exist_ok=True)
         apart = as_another_node(config)
-        plant = open_plant(apart, watched, replay_ears(config, files, speed), stack, DATABASE, fresh=True)
+        ears = replay_ears(config, files, speed)
+        crew = Crew(watched, ears, ready_fleet(watched, config.device, stop.is_set))
+        if stop.is_set():
+            return summaries
+        plant = open_plant(apart, crew, stack, DATABASE, fresh=True)
         if not plant.publisher.wait_connected(CONNECT_S):
             _log.warning("no broker: the replay goes on, its events stay in the outbox", host=config.mqtt.host)
         work = Work(plant, config, stop, observe)

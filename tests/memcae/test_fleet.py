@@ -109,7 +109,7 @@ def test_every_way_scores_as_the_plain_one(monkeypatch: pytest.MonkeyPatch, way:
     windows += [_window("a", 20, 3.0), _window("c", 21, lost=True), _window("b", 22)]
     windows[1].samples[99] = np.inf
     fleet = Fleet(models, "cpu")
-    monkeypatch.setattr(ways, "choose", lambda models, abreast: Choice(way, {way: 1.0}))
+    monkeypatch.setattr(ways, "choose", lambda models, abreast, stopped: Choice(way, {way: 1.0}))
     assert {choice.way for choice in fleet.prepare().values()} == {way}
     plain = PlainFleet(models)
     _close(fleet.score(windows), plain.score(windows))
@@ -156,11 +156,18 @@ def test_several_processors_are_divided_either_way_but_a_hopeless_way_is_run_onc
 
 
 @pytest.mark.usefixtures("two_threads")
+def test_who_waits_for_the_fastest_way_no_more_gets_what_was_tried() -> None:
+    models, asked = [fitted("a"), fitted("b")], iter([False, True])
+    assert list(ways.choose(models, stopped=lambda: True).costs) == [Way()]
+    assert list(ways.choose(models, stopped=lambda: next(asked)).costs) == [Way(), Way(stacked=True)]
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_windows_beside_each_other_on_threads_score_as_the_plain_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     models = {name: fitted(name, seed=seed) for seed, name in enumerate("abcde")}
     fleet = Fleet(models, "cpu")
     way = Way(stacked=True, abreast=True)
-    monkeypatch.setattr(ways, "choose", lambda models, abreast: Choice(way, {way: 1.0}))
+    monkeypatch.setattr(ways, "choose", lambda models, abreast, stopped: Choice(way, {way: 1.0}))
     fleet.prepare()
     windows = [_window(machine, seed) for seed, machine in enumerate("abcdeeba")]
     windows[3].samples[5] = np.nan

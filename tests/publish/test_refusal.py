@@ -15,6 +15,7 @@ from monitor.publish.outbox import Outbox
 from monitor.publish.patience import Patience
 from monitor.publish.troubles import troubles
 from tests.broker import Broker, Listener, needs_mosquitto, wait_until
+from tests.publish.boxes import opened, taken
 from tests.publish.conftest import TOPICS, MakePublisher
 from tests.publish.samples import SAMPLES, alarm, event
 from tests.publish.strict_broker import StrictBroker
@@ -34,7 +35,7 @@ def test_denied_events_become_dead_letters(tmp_path: Path, outbox: Outbox, publi
         sent = {event(number).id for number in range(5)}
         wait_until(lambda: sent <= {json.loads(row.payload)["id"] for row in outbox.dead()}, what="dead letters")
         # The news of it is refused too, but makes no news for ever.
-        wait_until(lambda: outbox.depth == 0 and outbox.health().refused == len(outbox.dead()), what="an end of it")
+        wait_until(lambda: outbox.depth == 0 and outbox.health().refused > 5, what="an end of it")
         assert {row.reason_code for row in outbox.dead()} == {0x87}  # not authorized
         assert publisher.connected
 
@@ -144,7 +145,11 @@ def test_what_the_broker_refuses_is_a_trouble_until_it_takes_it(
     tmp_path: Path, outbox: Outbox, publish_to: MakePublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("monitor.publish.session._TRY_EVERY_S", 0.2)
-    with Broker(tmp_path / "b", passwords=_PASSWORDS, acl=_ALL_BUT.format(denied=TOPICS.health)) as broker:
+    monkeypatch.setattr("monitor.publish.session._ASK_EVERY_S", 0.2)
+    with (
+        Broker(tmp_path / "b", passwords=_PASSWORDS, acl=_ALL_BUT.format(denied=TOPICS.health)) as broker,
+        Listener(broker.port, username="reader", password="secret") as listener,
+    ):
         publisher = publish_to(broker.port, username="node", password="secret")
         assert publisher.wait_connected(10)
         assert publisher.troubles() == ()
@@ -158,9 +163,68 @@ def test_what_the_broker_refuses_is_a_trouble_until_it_takes_it(
         wait_until(lambda: publisher.troubles() == (f"the broker refuses {TOPICS.event}",), what="the other trouble")
         (tmp_path / "b" / "acl").write_text(_ALL_BUT.format(denied="nothing"))
         broker.process.send_signal(signal.SIGHUP)
-        time.sleep(1.0)
-        publisher.publish_events([event(2)])
-        wait_until(lambda: publisher.troubles() == (), what="an end of it")
+        wait_until(lambda: publisher.troubles() == (), what="an end of it, though nothing new happened")
+        listener.wait_for(lambda it: len(it.on(TOPICS.event)) == 2, "news of both refusals")
+        health, denied = [message.json["refusal"] for message in listener.on(TOPICS.event)]
+    assert (health["topic"], health["count"]) == (TOPICS.health, 1)
+    assert (denied["topic"], denied["count"]) == (TOPICS.event, 1)
+
+
+def test_a_broker_that_still_denies_is_asked_now_and_then_and_neither_numbers_nor_dead_letters_are_used_up(
+    tmp_path: Path, outbox: Outbox, publish_to: MakePublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.publish.session._ASK_EVERY_S", 0.5)
+    with Broker(tmp_path / "b", passwords=_PASSWORDS, acl=_ALL_BUT.format(denied=TOPICS.event)) as broker:
+        publisher = publish_to(broker.port, username="node", password="secret")
+        publisher.publish_events([event(1)])
+        wait_until(lambda: outbox.health().refused == 2, what="the event's refusal, and that of the news of it")
+        began_s = time.monotonic()
+        wait_until(lambda: outbox.health().refused == 6, what="four questions more")
+        assert time.monotonic() - began_s >= 4 * 0.5 - 0.1
+        assert broker.log.count("Denied PUBLISH") == 6
+        assert publisher.troubles() == (f"the broker refuses {TOPICS.event}",)
+        assert (outbox.health().last_seq, outbox.depth) == (1, 0)
+        assert [row.seq for row in outbox.dead()] == [1]
+
+
+def test_a_broker_that_comes_back_with_another_access_list_is_asked_at_once(
+    tmp_path: Path, outbox: Outbox, publish_to: MakePublisher
+) -> None:
+    with Broker(tmp_path / "b", passwords=_PASSWORDS, acl=_ALL_BUT.format(denied=TOPICS.event)) as broker:
+        publisher = publish_to(broker.port, username="node", password="secret")
+        publisher.publish_events([event(1)])
+        wait_until(lambda: outbox.health().refused == 2, what="the event's refusal, and that of the news of it")
+        broker.acl = _ALL_BUT.format(denied="nothing")
+        broker.restart()
+        wait_until(lambda: publisher.troubles() == (), what="an end of it, within less than a minute")
+
+
+def test_the_number_of_refused_news_is_the_next_events_unless_one_has_come_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    box = opened(path)
+    box.append([event(1)])
+    refuse_next(box)
+    refuse_next(box)  # the news of it, number 2
+    assert box.append([event(2)])[0][0].seq == 2
+    box.append([event(3)])
+    assert [each["id"] for each in taken(box)] == [event(2).id, event(3).id]
+    for seq in (2, 3):
+        box.refuse(seq, TOPICS.event, 135, "Not authorized")
+    (news,) = taken(box)
+    box.append([event(4)])
+    box.refuse(news["seq"], TOPICS.event, 135, "Not authorized")
+    (last,) = taken(box)
+    assert (news["seq"], news["refusal"]["count"], last["id"], last["seq"]) == (4, 2, event(4).id, 5)
+    assert [each.seq for each in box.dead()] == [1, 2, 3, 4]
+    box.close()
+    again = opened(path)
+    assert [(each["id"], each["seq"]) for each in taken(again)] == [(event(4).id, 5)]
+    again.close()
+
+
+def refuse_next(box: Outbox) -> None:
+    (row,) = box.take(1)
+    box.refuse(row.seq, TOPICS.event, 135, "Not authorized")
 
 
 def test_a_long_outage_and_a_full_disk_are_troubles_and_a_short_outage_is_not() -> None:

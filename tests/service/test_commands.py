@@ -167,6 +167,38 @@ def test_the_command_line_commands_the_daemon_and_a_killed_one_knows_it_after_it
     assert (second["command"], second["accepted"], second["reason"]) == ("reset", False, "it is not latched")
 
 
+def test_the_alarms_of_a_node_that_is_away_are_listed_with_that_and_since_when(
+    tmp_path: Path, config: Callable[[Broker], Path]
+) -> None:
+    with Broker(tmp_path / "broker") as broker, listening(broker) as listener:
+        path = config(broker)
+        never = alarms(path, "list")
+        assert never.stdout.startswith("hall3-pc1 is UNKNOWN to the broker")
+        with Daemon(path):
+            listener.wait_for(lambda seen: state(seen) == "unacknowledged", "the alarm", 60)
+            listener.wait_for(lambda seen: seen.last(f"{BASE}/health"), "a sign of life")
+            there = alarms(path, "list")
+            assert there.stdout.startswith("alarm "), "the table alone"
+            assert json.loads(alarms(path, "list", "--json").stdout)["node"]["state"] == "online"
+        listener.wait_farewell(f"{BASE}/status")  # it was killed: this is its last will
+        kept = [each for each in listener.messages if each.topic == f"{BASE}/health" or "/alarm/" in each.topic]
+        heard = max(each.json["published_at"] for each in kept)
+        lost = alarms(path, "list").stdout.splitlines()
+        assert lost[0].startswith(f"hall3-pc1 is OFFLINE (connection lost), last heard at {heard}; ")
+        assert "fan-1/anomaly" in lost[2]
+        with Daemon(path) as daemon:
+            listener.wait_for(lambda seen: len(seen.on(f"{BASE}/status")) == 3, "its return", 60)
+            assert daemon.terminate() == 0
+            listener.wait_for(lambda seen: len(seen.on(f"{BASE}/status")) == 4, "the farewell")
+        farewell = (listener.last(f"{BASE}/status") or listener.messages[0]).json
+        found = json.loads(alarms(path, "list", "--json").stdout)
+    assert found["node"] == {
+        "node": "hall3-pc1", "state": "offline", "since": farewell["time"], "reason": "stopped",
+        "last_heard": farewell["published_at"],
+    }  # fmt: skip
+    assert [each["machine"] for each in found["alarms"]] == ["fan-1"]
+
+
 def test_what_cannot_be_carried_out_is_refused_with_a_reason_and_answers_go_where_mqtt_5_says(
     tmp_path: Path, config: Callable[[Broker], Path]
 ) -> None:

@@ -14,7 +14,8 @@ from monitor.config import load_config
 from monitor.memcae import artifact
 from monitor.memcae.model import MachineModel
 from monitor.service import machines
-from monitor.service.daemon import Work, open_plant, refuse_blindness
+from monitor.service.crew import Crew, ready_fleet, refuse_blindness
+from monitor.service.daemon import Work, open_plant
 from monitor.service.machines import Watched, watch
 from tests.broker import wait_until
 from tests.service.conftest import HOP_S, WINDOW_S
@@ -105,7 +106,7 @@ def test_a_model_that_is_put_in_service_while_the_daemon_starts_is_taken(state_d
     old = machines.watch_all(config)
     _another(state_dir)
     with contextlib.ExitStack() as stack:
-        plant = open_plant(config, old, [], stack)
+        plant = open_plant(config, Crew(old, [], ready_fleet(old, config.device, lambda: False)), stack)
         work = Work(plant, config, threading.Event())
         stack.callback(work.close)
         work.start()

@@ -51,8 +51,8 @@ def test_a_stopped_machine_neither_alarms_nor_is_judged_until_its_start_up_is_ov
     assert not any(each["active"] for each in events)
 
 
-def test_home_assistant_is_told_of_every_machine_only_when_it_is_configured() -> None:
+def test_home_assistant_is_told_of_the_node_and_every_machine_only_when_it_is_configured() -> None:
     machines = {name: {"source": {"simulated": "fan"}} for name in ("fan-1", "fan-2")}
     assert home_assistant(Config.model_validate({"machines": machines}), "0") == []
     asked = Config.model_validate({"machines": machines, "mqtt": {"home_assistant": "homeassistant"}})
-    assert len(home_assistant(asked, "0")) == 2
+    assert len(home_assistant(asked, "0")) == 3
