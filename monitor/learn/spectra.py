@@ -71,8 +71,12 @@ class Spectra:
         """Mean and deviation of every bin over the chosen recordings: [F] each."""
         count = self.columns(chosen)
         whole = [self._spectra[1.0][i] for i in chosen]
-        mean = torch.stack([each.sum(dim=1, dtype=torch.float64) for each in whole]).sum(dim=0) / count
-        squares = [(each.double() - mean[:, None]).square().sum(dim=1) for each in whole]
+        # One place for all, in double precision: each made anew could leave a gap of memory as large as itself.
+        room = whole[0].new_empty(max(each.numel() for each in whole), dtype=torch.float64)
+        exact = (room[: each.numel()].view(each.shape).copy_(each) for each in whole)
+        mean = torch.stack([each.sum(dim=1) for each in exact]).sum(dim=0) / count
+        exact = (room[: each.numel()].view(each.shape).copy_(each) for each in whole)
+        squares = [each.sub_(mean[:, None]).square_().sum(dim=1) for each in exact]
         return mean.float(), (torch.stack(squares).sum(dim=0) / count).sqrt().float()
 
     def draw(self, chosen: Sequence[int], batch: int, random: np.random.Generator) -> Tensor:
