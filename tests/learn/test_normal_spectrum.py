@@ -39,6 +39,19 @@ def test_the_band_is_where_nine_seconds_of_ten_lie() -> None:
     assert at_times.middle_db[-1] == pytest.approx(steady.middle_db[-1], abs=1.0)
 
 
+def test_of_many_seconds_every_so_many_are_measured_across_all_recordings(monkeypatch: pytest.MonkeyPatch) -> None:
+    recordings = [noise(3.5, 1), noise(0.5, 2), noise(5, 3)]
+    monkeypatch.setattr("monitor.learn.normal_spectrum.MOST_SECONDS", 4)
+    first, last = recordings[0], recordings[2]
+    chosen = [
+        first[:RATE_HZ],
+        first[2 * RATE_HZ : 3 * RATE_HZ],
+        last[RATE_HZ : 2 * RATE_HZ],
+        last[3 * RATE_HZ : 4 * RATE_HZ],
+    ]
+    assert spectrum_of(*recordings) == spectrum_of(*chosen)
+
+
 def test_bands_are_equally_wide_and_end_below_half_the_rate() -> None:
     edges = spectrum_of(noise(1)).edges_hz
     assert edges[-1] < RATE_HZ / 2
