@@ -41,8 +41,8 @@ MOST_HEARD_S = 4 * 3600.0
 of crops. Its spectrograms at three speeds take 49 kB a second, 0.7 GB in all."""
 
 MOST_HEARD_BYTES = 1.5e9
-"""Spectrograms that the network is trained on at most, bytes: a PC of 4 GB has to spare as much. `paper`, with eight
-times as many columns, takes 390 kB a second and hears an hour."""
+"""Spectrograms that the network is trained on at most, bytes: `paper`, with eight times as many columns, takes
+390 kB a second and hears an hour; with as much again for a step of its training, that is what a PC of 4 GB has."""
 
 
 @dataclass(frozen=True, slots=True)
