@@ -9,7 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from monitor.audio.block import AudioBlock, Samples
-from monitor.audio.recording_file import inspect_recording, read_pieces, read_recording, verify_recording
+from monitor.audio.recording_file import (
+    inspect_recording,
+    read_channel,
+    read_pieces,
+    read_recording,
+    verify_recording,
+)
 from monitor.audio.recording_set import RecordingSet, find_recordings
 from monitor.audio.source import MODEL_RATE_HZ, Pace
 from monitor.errors import RecordingError
@@ -19,6 +25,7 @@ __all__ = [
     "RecordingSource",
     "find_recordings",
     "inspect_recording",
+    "read_channel",
     "read_recording",
     "verify_recording",
 ]

@@ -87,9 +87,26 @@ def read_recording(path: Path | str, channel: int | None = None) -> Samples:
     path = Path(path)
     if channel is None:
         return np.concatenate(list(read_pieces(path)))
+    return np.concatenate(list(read_channel(path, channel)))[:, None]
+
+
+def read_channel(path: Path, channel: int) -> Iterator[Samples]:
+    """Decode one channel of a recording in pieces of about a second, at ``MODEL_RATE_HZ``.
+
+    Args:
+        path: the file.
+        channel: its index, from 0.
+
+    Yields:
+        Samples of shape [frames], float32, full scale +-1.
+
+    Raises:
+        RecordingError: as `read_pieces`, or when there is no such channel.
+    """
     if (present := inspect_recording(path).channels) <= channel:
         raise RecordingError(f"{path}: has {_count(present, 'channel')}; there is no channel {channel + 1} (from 1)")
-    return np.concatenate([piece[:, channel : channel + 1].copy() for piece in read_pieces(path)])
+    for piece in read_pieces(path):
+        yield piece[:, channel].copy()  # a copy: the other channels are let go
 
 
 def verify_recording(path: Path) -> RecordingInfo:

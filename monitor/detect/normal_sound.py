@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.audio.health import MAINS_HZ, SILENT_SPAN, Second
 from monitor.detect.fields import JsonObject, check_schema, get_float, get_floats
@@ -19,6 +22,10 @@ TREBLE: Final = slice(4, 7)
 """Octaves around 2, 4 and 8 kHz: what a cover of dust, oil or foil takes away."""
 SHARES: Final = (1.0, 99.0)
 """Percentiles of the seconds: one of a hundred may be anything, such as a door."""
+_COLUMNS: Final = tuple(
+    itertools.accumulate((1, 1, 1, MIDDLE.stop - MIDDLE.start, TREBLE.stop - TREBLE.start))
+)  # where the level, the offset, the clipped share, the middle and the treble of a row end
+_WIDTH: Final = _COLUMNS[-1] + len(MAINS_HZ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +84,39 @@ class NormalSound:
         )
 
 
-def normal_sound(seconds: Sequence[Second]) -> NormalSound | None:
+def normal_sound(seconds: Iterable[Second]) -> NormalSound | None:
     """What is normal, from every second of the normal recordings; None when there is none that tells anything."""
-    heard = [second for second in seconds if second.finite and second.span > SILENT_SPAN]
-    if not heard:
+    rows = (_row(second) for second in seconds if second.finite and second.span > SILENT_SPAN)
+    # Twelve numbers a second, not a kilobyte of records: days are measured.
+    heard = cast("NDArray[np.float64]", np.fromiter(rows, np.dtype((np.float64, _WIDTH))))
+    if not len(heard):
         return None
-    levels = np.array([second.level_dbfs for second in heard])
-    bands = np.array([second.bands_dbfs for second in heard])
-    middle = bands[:, MIDDLE]
-    treble = np.array([tilt(second) for second in heard])
+    levels, offsets, clipped, middle, treble, hums = np.split(heard, _COLUMNS, axis=1)
     low, high = np.percentile(levels, SHARES)
     middle_low, middle_high = np.percentile(middle, SHARES, axis=0)
-    hums = [[hum.prominence_db for hum in second.hums] for second in heard if second.hums]
+    hums = hums[~np.isnan(hums[:, 0])]
     return NormalSound(
         level_low_dbfs=float(low),
         level_high_dbfs=float(high),
         middle_low_dbfs=tuple(middle_low.tolist()),
         middle_high_dbfs=tuple(middle_high.tolist()),
         tilt_low_db=tuple(np.percentile(treble, SHARES[0], axis=0).tolist()),
-        offset=max(abs(second.offset) for second in heard),
-        clipped=max(second.clipped for second in heard),
-        hum_db=tuple(np.max(hums, axis=0).tolist()) if hums else (),
+        offset=float(offsets.max()),
+        clipped=float(clipped.max()),
+        hum_db=tuple(np.max(hums, axis=0).tolist()) if len(hums) else (),
+    )
+
+
+def _row(second: Second) -> tuple[float, ...]:
+    """What counts of a second, in the order of ``_COLUMNS``; its hums are NaN where they were not measured."""
+    hums = tuple(hum.prominence_db for hum in second.hums) or (math.nan,) * len(MAINS_HZ)
+    return (
+        second.level_dbfs,
+        abs(second.offset),
+        second.clipped,
+        *second.bands_dbfs[MIDDLE],
+        *tilt(second),
+        *hums,
     )
 
 

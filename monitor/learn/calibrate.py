@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from monitor.audio.source import MODEL_RATE_HZ
 from monitor.detect.calibration import Calibration, calibrate
 from monitor.errors import CalibrationError
-from monitor.learn.dataset import read_dataset
+from monitor.learn.dataset import Dataset, read_dataset
 from monitor.learn.job import CalibrateJob
 from monitor.learn.normal_seconds import normal_sound_of
 from monitor.learn.normal_spectrum import normal_spectrum
 from monitor.learn.progress import Progress, ProgressCallback, silent
 from monitor.learn.report import RecalibrateReport
+from monitor.learn.room import room_for
 from monitor.learn.scoring import SoundModel, load_model
 from monitor.memcae import artifact
 
@@ -48,9 +49,22 @@ def recalibrate(
         RecordingError: no recording can be read.
         CalibrationError: the model was trained on all of them, they give no threshold, or they score far above the old
             calibration and the job does not accept that.
+        MonitorError: more sound than is held in memory has no room under ``state_dir``.
     """
     model = load_model(state_dir, job.machine, device=job.device)
-    dataset = read_dataset(recordings, job.channel, progress)
+    with room_for(recordings, state_dir) as room:
+        dataset = read_dataset(recordings, job.channel, progress, room)
+        return _recalibrate(job, model, dataset, state_dir, created_s, progress)
+
+
+def _recalibrate(
+    job: CalibrateJob,
+    model: SoundModel,
+    dataset: Dataset,
+    state_dir: Path,
+    created_s: float,
+    progress: ProgressCallback,
+) -> RecalibrateReport:
     known = set(_learnt(state_dir, job.machine, model.version))
     fresh = [each for each in dataset.recordings if each.digest not in known]
     if not fresh:
@@ -74,7 +88,7 @@ def recalibrate(
         rule=job.rule,
         created_s=created_s,
         model_version=model.version,
-        sound=normal_sound_of([each.samples for each in fresh]),
+        sound=normal_sound_of(each.samples for each in fresh),
     )
     artifact.save_calibration(state_dir, job.machine, new.to_dict(), model.version)
     seen = tuple(each.path for each in dataset.recordings if each.digest in known)
@@ -89,7 +103,7 @@ def recalibrate(
         old=old,
         new=new,
         scores=tuple(scores),
-        spectrum=normal_spectrum([each.samples for each in fresh]),
+        spectrum=normal_spectrum(fresh),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.audio.block import Samples
-from monitor.audio.recording import inspect_recording, read_recording
+from monitor.audio.recording import inspect_recording, read_channel
 from monitor.audio.source import MODEL_RATE_HZ
 from monitor.errors import RecordingError, TrainingError
 from monitor.learn.progress import Progress, ProgressCallback, silent
+from monitor.learn.room import Room, Sound, Stretch
 from monitor.memcae.model import LEAST_SECONDS
 
 LEAST_PARTS = 4
@@ -31,15 +31,20 @@ class Recording:
     path: Path
     start_s: float
     """Seconds from the beginning of the file; 0 unless a long file was cut into parts."""
-    samples: Samples
-    """Shape [n], float32, full scale +-1, at MODEL_RATE_HZ."""
+    sound: Sound
+    """Shape [n], float32, full scale +-1, at MODEL_RATE_HZ; or where it lies."""
     digest: str
     """SHA-256 of the whole file's samples, hexadecimal: knows a recording again under another name."""
 
     @property
     def seconds(self) -> float:
         """Length."""
-        return len(self.samples) / MODEL_RATE_HZ
+        return len(self.sound) / MODEL_RATE_HZ
+
+    @property
+    def samples(self) -> Samples:
+        """The sound, [n], not to be written to; look at it and let it go: it may take memory as long as it is held."""
+        return self.sound.samples() if isinstance(self.sound, Stretch) else self.sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,9 @@ class Dataset:
         return sum(recording.seconds for recording in self.recordings)
 
 
-def read_dataset(paths: Sequence[Path], channel: int = 0, progress: ProgressCallback = silent) -> Dataset:
+def read_dataset(
+    paths: Sequence[Path], channel: int = 0, progress: ProgressCallback = silent, room: Room | None = None
+) -> Dataset:
     """Read recordings; those that cannot be used are named and skipped.
 
     Of files that hold the same sound the first is taken: a copy must not be learnt while the other is held out, nor
@@ -66,16 +73,19 @@ def read_dataset(paths: Sequence[Path], channel: int = 0, progress: ProgressCall
         paths: files.
         channel: index of the machine's channel, from 0; a file of one channel is taken as that channel.
         progress: told of each file.
+        room: for the sound, which can be looked at as long as that is there; default: memory.
 
     Raises:
         RecordingError: none can be used.
+        MonitorError: there is no room.
     """
+    room = room or Room()
     recordings: dict[str, Recording] = {}
     problems: list[str] = []
     for place, path in enumerate(paths):
         progress(Progress("reading", place, len(paths)))
         try:
-            found = read(path, channel)
+            found = read(path, channel, room)
         except RecordingError as error:
             problems.append(str(error))
             continue
@@ -88,19 +98,17 @@ def read_dataset(paths: Sequence[Path], channel: int = 0, progress: ProgressCall
     return Dataset(tuple(recordings.values()), tuple(problems))
 
 
-def read(path: Path, channel: int = 0) -> Recording:
+def read(path: Path, channel: int = 0, room: Room | None = None) -> Recording:
     """One recording whole, at least LEAST_SECONDS long.
 
     Raises:
         RecordingError: it cannot be read or is too short; names the file and the reason.
     """
     mono = inspect_recording(path).channels == 1
-    samples = np.ascontiguousarray(read_recording(path, 0 if mono else channel)[:, 0])
-    if len(samples) < LEAST_SECONDS * MODEL_RATE_HZ:
-        raise RecordingError(
-            f"{path}: lasts {len(samples) / MODEL_RATE_HZ:.2f} s; at least {LEAST_SECONDS:g} s are needed"
-        )
-    return Recording(path, 0.0, samples, hashlib.sha256(samples.tobytes()).hexdigest())
+    found = Recording(path, 0.0, *(room or Room()).take(read_channel(path, 0 if mono else channel)))
+    if found.seconds < LEAST_SECONDS:
+        raise RecordingError(f"{path}: lasts {found.seconds:.2f} s; at least {LEAST_SECONDS:g} s are needed")
+    return found
 
 
 def parts(dataset: Dataset, window_s: float) -> tuple[Recording, ...]:
@@ -126,10 +134,10 @@ def parts(dataset: Dataset, window_s: float) -> tuple[Recording, ...]:
 def cut(recording: Recording, length_s: float) -> Iterator[Recording]:
     """Equal parts, as many as there are of ``length_s`` at least; one too short for that stays whole."""
     count = max(1, int(recording.seconds / length_s))
-    size = len(recording.samples) // count
+    size = len(recording.sound) // count
     for k in range(count):
-        piece = recording.samples[k * size : (k + 1) * size]
-        yield replace(recording, start_s=k * size / MODEL_RATE_HZ, samples=piece)
+        piece = recording.sound[k * size : (k + 1) * size]
+        yield replace(recording, start_s=k * size / MODEL_RATE_HZ, sound=piece)
 
 
 def folds(count: int, wanted: int) -> tuple[tuple[int, ...], ...]:

@@ -22,6 +22,7 @@ from monitor.learn.normal_seconds import normal_sound_of
 from monitor.learn.normal_spectrum import normal_spectrum
 from monitor.learn.progress import ProgressCallback, silent
 from monitor.learn.report import TrainReport
+from monitor.learn.room import room_for
 from monitor.learn.session import of_one_session
 from monitor.memcae import artifact
 
@@ -45,9 +46,14 @@ def fit_machine(
         TrainingError: there is too little sound, the loss diverged, or the memory collapsed.
         CalibrationError: the scores give no threshold.
         ArtifactError: the model cannot be stored.
+        MonitorError: more sound than is held in memory has no room under ``state_dir``.
         KeyboardInterrupt: Ctrl-C came before there was anything to keep; later, the best so far is stored.
     """
-    dataset = read_dataset(recordings, job.channel, progress)
+    with room_for(recordings, state_dir) as room:
+        return _fit(job, read_dataset(recordings, job.channel, progress, room), state_dir, created_s, progress)
+
+
+def _fit(job: Job, dataset: Dataset, state_dir: Path, created_s: float, progress: ProgressCallback) -> TrainReport:
     units = parts(dataset, job.window_s)
     fitted = fit(job, units, progress)
     tempered, outlying = references.temper(fitted.scores)
@@ -61,7 +67,7 @@ def fit_machine(
         rule=job.rule,
         created_s=created_s,
         model_version=model.version,
-        sound=normal_sound_of([each.samples for each in dataset.recordings]),
+        sound=normal_sound_of(each.samples for each in dataset.recordings),
     )
     artifact.save_version(
         state_dir,
@@ -90,7 +96,7 @@ def fit_machine(
         scores=fitted.scores,
         sources=_sources(dataset, units, fitted.held_out),
         outlying=outlying,
-        spectrum=normal_spectrum([each.samples for each in dataset.recordings]),
+        spectrum=normal_spectrum(dataset.recordings),
         calibration=calibration,
     )
 
@@ -132,7 +138,7 @@ def _warnings(dataset: Dataset, units: Sequence[Recording], fitted: Fitted, outl
     if fitted.heard_s < dataset.seconds - 1:  # parts leave out less than a second
         warnings.append(
             f"the network learnt from {fitted.heard_s / 3600:.1f} of {dataset.seconds / 3600:.1f} hours, drawn evenly "
-            "over all recordings: more does not fit in memory, nor tells more; the threshold stands on all of them"
+            "over all recordings: more does not fit in memory; the threshold stands on all of them"
         )
     if fitted.memory is not None and fitted.memory.uniform:
         warnings.append(

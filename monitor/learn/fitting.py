@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from monitor.learn.job import Job
 from monitor.learn.memory_use import MemoryUse, measure, refuse_collapse
 from monitor.learn.progress import Progress, ProgressCallback, silent
 from monitor.learn.references import Described
-from monitor.learn.spectra import Spectra
+from monitor.learn.spectra import Spectra, bytes_per_s
 from monitor.learn.train import Plan, Trained, steps_for, train
 from monitor.memcae import explanation, fusion
 from monitor.memcae.fleet import choose_device
@@ -37,8 +37,12 @@ has 990 recordings of one window for each machine, and a week of minutes, 10 080
 and slow."""
 
 MOST_HEARD_S = 4 * 3600.0
-"""Sound that the network is trained on at most, seconds: its spectrograms at three speeds take 160 kB a second, 2.3 GB
-in all, and a training of the default preset draws no more than 2.6 hours of crops."""
+"""Sound that the network is trained on at most, seconds: a training of the default preset draws no more than 2.6 hours
+of crops. Its spectrograms at three speeds take 49 kB a second, 0.7 GB in all."""
+
+MOST_HEARD_BYTES = 1.5e9
+"""Spectrograms that the network is trained on at most, bytes: `paper`, with eight times as many columns, takes
+390 kB a second and hears an hour; with as much again for a step of its training, that is what a PC of 4 GB has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class Fitted:
     scores: tuple[NDArray[np.float64], ...]
     """Out-of-sample scores of the windows of each of them, in order."""
     heard_s: float
-    """Sound that the network was trained on or stopped by, seconds: all there was, or MOST_HEARD_S of it."""
+    """Sound that the network was trained on or stopped by, seconds: all there was, or what fits in memory."""
 
 
 def fit(job: Job, recordings: Sequence[Recording], progress: ProgressCallback = silent) -> Fitted:
@@ -71,10 +75,9 @@ def fit(job: Job, recordings: Sequence[Recording], progress: ProgressCallback = 
     unseen = rounds[0] if training.references == "held-out" else ()
     learn = tuple(i for i in range(len(recordings)) if i not in unseen)
     trained, use, heard_s = _train(job, [recordings[i] for i in learn], [recordings[i] for i in unseen], progress)
-    described = _describe(job, trained.network, recordings, progress)
-    learnt = fewer_windows({i: described[i][0] for i in learn}, MOST_OF_MANY, job.seed)
-    judged = {i: seen for i, (_, seen) in enumerate(described)}
-    distances = references.held_out_distances(job.preset, rounds, learnt, judged)
+    learnt = fewer_windows(_learnt(job, trained.network, recordings, learn, progress), MOST_OF_MANY, job.seed)
+    judge = _judge(job, trained.network, recordings, sum(map(len, rounds)), progress)
+    distances = references.held_out_distances(job.preset, rounds, learnt, judge)
     held_out = tuple(sorted(distances))
     scale = fusion.reference(torch.cat([distances[i] for i in held_out]))
     if training.references == "shared":
@@ -88,7 +91,8 @@ def _train(
     job: Job, learn: Sequence[Recording], unseen: Sequence[Recording], progress: ProgressCallback
 ) -> tuple[Trained, MemoryUse | None, float]:
     """The network, how its memory is used, and how many seconds of sound it was shown."""
-    share = MOST_HEARD_S / sum(recording.seconds for recording in (*learn, *unseen))
+    most_s = min(MOST_HEARD_S, MOST_HEARD_BYTES / bytes_per_s(job.preset))
+    share = most_s / sum(recording.seconds for recording in (*learn, *unseen))
     learn, unseen = excerpt(learn, share, job.seed), excerpt(unseen, share, job.seed)
     heard = (*learn, *unseen)
     spectra = Spectra(heard, job.preset, job.window_s, choose_device(job.device))
@@ -100,22 +104,37 @@ def _train(
     return trained, use, sum(recording.seconds for recording in heard)
 
 
-def _describe(
-    job: Job, network: MemCAE, recordings: Sequence[Recording], progress: ProgressCallback
-) -> list[tuple[Described, Described]]:
-    """What is learnt of each recording (windows far enough apart) and what is judged of it (windows as in service)."""
+def _learnt(
+    job: Job, network: MemCAE, recordings: Sequence[Recording], chosen: Sequence[int], progress: ProgressCallback
+) -> dict[int, Described]:
+    """What may be learnt of each of the chosen recordings: windows far enough apart."""
     seconds = sum(recording.seconds for recording in recordings)
     apart = max(job.window_s / FIT_OVERLAP, seconds / MOST_WINDOWS)
-    described: list[tuple[Described, Described]] = []
+    found: dict[int, Described] = {}
     turn = 0
-    for place, recording in enumerate(recordings):
-        progress(Progress("listening", place, len(recordings)))
-        to_learn = references.describe(network, job.preset, recording, job.window_s, apart, turn)
-        turn += len(to_learn.levels)
-        as_live = references.describe(network, job.preset, recording, job.window_s, job.hop_s)
-        described.append((to_learn, as_live))
-    progress(Progress("listening", len(recordings), len(recordings)))
-    return described
+    for place, i in enumerate(chosen):
+        progress(Progress("listening", place, len(chosen)))
+        found[i] = references.describe(network, job.preset, recordings[i], job.window_s, apart, turn)
+        turn += len(found[i].levels)
+    progress(Progress("listening", len(chosen), len(chosen)))
+    return found
+
+
+def _judge(
+    job: Job, network: MemCAE, recordings: Sequence[Recording], count: int, progress: ProgressCallback
+) -> Callable[[int], Described]:
+    """Gives the windows of a recording as in service, of ``count`` recordings in all."""
+    done = 0
+
+    def judge(i: int) -> Described:
+        nonlocal done
+        progress(Progress("judging", done, count))
+        found = references.describe(network, job.preset, recordings[i], job.window_s, job.hop_s)
+        done += 1
+        progress(Progress("judging", done, count))
+        return found
+
+    return judge
 
 
 def _model(job: Job, network: MemCAE, learnt: Sequence[Described], scale: Reference) -> MachineModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from monitor.audio.block import AudioBlock, Samples
 from monitor.audio.health import MeterState, Second, measure
@@ -13,9 +13,9 @@ PIECE = 60 * MODEL_RATE_HZ
 """Samples that are measured at a time: a minute, so that hours take no more memory than minutes."""
 
 
-def normal_sound_of(recordings: Sequence[Samples]) -> NormalSound | None:
+def normal_sound_of(recordings: Iterable[Samples]) -> NormalSound | None:
     """How normal recordings [n], full scale +-1, at MODEL_RATE_HZ, sound; None when none lasts a second."""
-    return normal_sound([second for recording in recordings for second in _seconds(recording)])
+    return normal_sound(second for recording in recordings for second in _seconds(recording))
 
 
 def _seconds(recording: Samples) -> Iterator[Second]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from monitor.audio.block import Samples
 from monitor.audio.source import MODEL_RATE_HZ
+from monitor.learn.dataset import Recording
 
 PER_OCTAVE: Final = 6
 """Bands in an octave: fine enough to show a tone, coarse enough to read."""
@@ -42,24 +43,30 @@ class NormalSpectrum:
     """Seconds of sound that were measured."""
 
 
-def normal_spectrum(recordings: Sequence[Samples]) -> NormalSpectrum:
-    """The spectrum of recordings [n], full scale +-1, at MODEL_RATE_HZ; at least one must last a second.
+def normal_spectrum(recordings: Sequence[Recording]) -> NormalSpectrum:
+    """The spectrum of recordings, of which at least one must last a second.
 
     Raises:
         ValueError: none lasts a second.
     """
-    seconds = [
-        recording[first : first + MODEL_RATE_HZ]
-        for recording in recordings
-        for first in range(0, len(recording) - MODEL_RATE_HZ + 1, MODEL_RATE_HZ)
-    ]
-    if not seconds:
+    count = sum(len(recording.sound) // MODEL_RATE_HZ for recording in recordings)
+    if not count:
         raise ValueError("no recording lasts a second")
-    chosen = seconds[:: math.ceil(len(seconds) / MOST_SECONDS)]
     edges = _edges_hz()
-    levels = np.stack([_band_levels(second, edges) for second in chosen])
+    levels = np.stack([_band_levels(second, edges) for second in _every(math.ceil(count / MOST_SECONDS), recordings)])
     low, middle, high = np.percentile(levels, SHARES, axis=0).tolist()
-    return NormalSpectrum(tuple(edges.tolist()), tuple(low), tuple(middle), tuple(high), len(chosen))
+    return NormalSpectrum(tuple(edges.tolist()), tuple(low), tuple(middle), tuple(high), len(levels))
+
+
+def _every(step: int, recordings: Sequence[Recording]) -> Iterator[Samples]:
+    """The first second of all recordings, and every ``step``-th after it."""
+    passed = 0
+    for recording in recordings:
+        samples = recording.samples
+        count = len(samples) // MODEL_RATE_HZ
+        for second in range(-passed % step, count, step):
+            yield samples[second * MODEL_RATE_HZ : (second + 1) * MODEL_RATE_HZ]
+        passed += count
 
 
 def _edges_hz() -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,7 +89,7 @@ def held_out_distances(
     preset: Preset,
     rounds: Sequence[tuple[int, ...]],
     learnt: Mapping[int, Described],
-    judged: Mapping[int, Described],
+    judge: Callable[[int], Described],
 ) -> dict[int, Tensor]:
     """Every view's distance of held-out recordings from what the views learn of the others.
 
@@ -97,7 +97,8 @@ def held_out_distances(
         preset: its views.
         rounds: the recordings, by index, that are held out together.
         learnt: what may be learnt of each recording; those of a round are left out in it.
-        judged: what the distances are of; holds every recording of every round.
+        judge: what the distances are of; asked once for every recording of every round, since all windows of a day
+            would take hundreds of megabytes at once.
 
     Returns:
         [W, V] of each held-out recording, double precision, on the CPU.
@@ -105,7 +106,7 @@ def held_out_distances(
     found: dict[int, Tensor] = {}
     for held_out in rounds:
         known = fit_views(preset, [each for i, each in learnt.items() if i not in held_out])
-        found |= {i: distances(preset, known, judged[i]) for i in held_out}
+        found |= {i: distances(preset, known, judge(i)) for i in held_out}
     return found
 
 

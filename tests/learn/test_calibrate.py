@@ -8,6 +8,7 @@ import pytest
 from monitor.detect.alarm import AlarmPolicy
 from monitor.detect.budget import Budget
 from monitor.errors import ArtifactError, CalibrationError
+from monitor.learn import room
 from monitor.learn.calibrate import recalibrate
 from monitor.learn.fit import fit_machine
 from monitor.learn.job import CalibrateJob
@@ -37,6 +38,17 @@ def test_fresh_recordings_set_new_thresholds_for_the_same_model(trained: tuple[P
     assert stored.version == before.version
     assert stored.calibration == report.new
     assert any("->" in line for line in recalibrate_lines(report))
+
+
+def test_thresholds_from_sound_in_a_file_are_those_from_sound_in_memory(
+    trained: tuple[Path, list[Path], TrainReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _, _ = trained
+    fresh = record(folder / "much", 4, first=52)
+    held = recalibrate(JOB, fresh, state_dir=folder / "state", created_s=NOW_S)
+    monkeypatch.setattr(room, "MOST_IN_MEMORY_S", 10.0)
+    kept = recalibrate(JOB, fresh, state_dir=folder / "state", created_s=NOW_S)
+    assert (kept.new, kept.spectrum) == (held.new, held.spectrum)
 
 
 def test_recordings_that_the_model_knows_are_left_out(trained: tuple[Path, list[Path], TrainReport]) -> None:

@@ -21,9 +21,9 @@ from monitor.learn.progress import Progress
 from monitor.learn.report import TrainReport, train_lines
 from monitor.learn.scoring import SoundModel, load_model
 from monitor.learn.session import file_stem
-from monitor.learn.spectra import Spectra
+from monitor.learn.spectra import Spectra, bytes_per_s
 from monitor.memcae import artifact
-from monitor.memcae.preset import DEFAULT, PAPER
+from monitor.memcae.preset import DEFAULT, PAPER, PRESETS
 from monitor.memcae.score import Score
 from tests.learn.machine import NOW_S, QUICK, job, record
 
@@ -145,6 +145,19 @@ def test_of_more_sound_than_fits_in_memory_the_network_learns_a_share_and_the_re
     assert told == [180.0]
     assert any("learnt from 0.1 of 0.1 hours" in warning for warning in report.warnings)
     assert [len(scores) for scores in report.scores] == [59] * 6, "the threshold stands on all of it"
+
+
+def test_a_preset_of_large_spectrograms_learns_less_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    minutes = record(tmp_path / "normal", 6, seconds=60.0)
+    monkeypatch.setattr(fitting, "MOST_HEARD_BYTES", 180.5 * bytes_per_s(QUICK))
+    told = [0.0]
+    monkeypatch.setattr(fitting, "Spectra", _counting(told))
+    fit_machine(job(), minutes, state_dir=tmp_path / "state", created_s=NOW_S)
+    assert told == [180.0]
+
+
+def test_an_hour_is_learnt_whole_by_every_preset() -> None:
+    assert all(3600.0 * bytes_per_s(preset) <= fitting.MOST_HEARD_BYTES for preset in PRESETS.values())
 
 
 def _counting(told: list[float]) -> Callable[..., Spectra]:

@@ -23,23 +23,23 @@ def _described(seed: int, offset: float = 0.0, windows: int = 3) -> Described:
 def test_a_held_out_recording_is_strange_to_what_was_learnt_without_it() -> None:
     recordings = {i: _described(i) for i in range(9)} | {9: _described(9, offset=8.0)}
     rounds = tuple((i,) for i in range(10))
-    alone = held_out_distances(ONE_VIEW, rounds, recordings, recordings)
-    everything = held_out_distances(ONE_VIEW, ((),), recordings, recordings)
+    alone = held_out_distances(ONE_VIEW, rounds, recordings, recordings.__getitem__)
+    everything = held_out_distances(ONE_VIEW, ((),), recordings, recordings.__getitem__)
     assert everything == {}
     assert alone[9].min() > 3 * max(alone[i].max() for i in range(9))
 
 
 def test_recordings_of_one_round_do_not_know_each_other() -> None:
     recordings = {i: _described(i) for i in range(8)} | {i: _described(i, offset=8.0) for i in (8, 9)}
-    apart = held_out_distances(ONE_VIEW, tuple((i,) for i in range(10)), recordings, recordings)
-    together = held_out_distances(ONE_VIEW, ((8, 9), *((i,) for i in range(8))), recordings, recordings)
+    apart = held_out_distances(ONE_VIEW, tuple((i,) for i in range(10)), recordings, recordings.__getitem__)
+    together = held_out_distances(ONE_VIEW, ((8, 9), *((i,) for i in range(8))), recordings, recordings.__getitem__)
     assert together[8].min() > 1.5 * apart[8].max()
 
 
 def test_windows_to_learn_and_windows_to_judge_may_differ() -> None:
     learnt = {i: _described(i, windows=2) for i in range(6)}
     judged = {i: _described(100 + i, windows=5) for i in range(6)}
-    found = held_out_distances(ONE_VIEW, ((0, 3), (1, 4), (2, 5)), learnt, judged)
+    found = held_out_distances(ONE_VIEW, ((0, 3), (1, 4), (2, 5)), learnt, judged.__getitem__)
     assert sorted(found) == list(range(6))
     assert all(each.shape == (5, 1) for each in found.values())
 

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soxr
 import torch
 
 from monitor.audio.block import Samples
 from monitor.learn import spectra as module
 from monitor.learn.dataset import Recording
 from monitor.learn.spectra import Spectra, perturb_speed
-from monitor.memcae.preset import DEFAULT, Preset
+from monitor.memcae.preset import DEFAULT, PAPER, Preset
 from monitor.memcae.spectrogram import spectrogram
 
 RATE_HZ = 16_000
@@ -33,10 +34,35 @@ def _spectra(*recordings: Samples, preset: Preset = DEFAULT) -> Spectra:
 @pytest.mark.parametrize("factor", [0.9, 1.0, 1.1])
 def test_faster_sound_is_shorter_and_higher_by_the_factor(factor: float) -> None:
     tone = np.sin(2 * np.pi * 1000.0 * np.arange(RATE_HZ) / RATE_HZ).astype(np.float32)
-    found = perturb_speed(tone, factor)
+    found = np.concatenate(list(perturb_speed(tone, factor)))
     assert len(found) == pytest.approx(RATE_HZ / factor, abs=2)
     peak = np.abs(np.fft.rfft(found)).argmax() * RATE_HZ / len(found)
     assert peak == pytest.approx(1000.0 * factor, abs=2.0)
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1])
+def test_faster_sound_in_pieces_is_the_whole_made_at_once(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = _noise(5.3)
+    monkeypatch.setattr(module, "PIECE_S", 1.0)
+    pieces = list(perturb_speed(samples, factor))
+    assert len(pieces) == 6
+    assert np.array_equal(np.concatenate(pieces), soxr.resample(samples, RATE_HZ * factor, RATE_HZ, quality="HQ"))
+
+
+@pytest.mark.parametrize("preset", [DEFAULT, PAPER])
+def test_a_second_takes_as_much_memory_as_is_said(preset: Preset) -> None:
+    spectra = _spectra(_noise(30.0), preset=preset)
+    values = sum(whole.numel() for kept in spectra._spectra.values() for (whole,) in [kept])
+    assert 4 * values / 30.0 == pytest.approx(module.bytes_per_s(preset), rel=0.01)
+
+
+def test_many_recordings_keep_their_own_spectrograms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK", 257 * 100)  # columns of three recordings do not fit in one
+    sounds = [_noise(2.0 + 0.1 * seed, seed) for seed in range(6)]
+    together = _spectra(*sounds)
+    for place, each in enumerate(sounds):
+        for one, alone in zip(together.held_out((place,)), _spectra(each).held_out((0,)), strict=True):
+            assert torch.equal(one, alone)
 
 
 def test_a_long_recording_is_transformed_in_pieces_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
