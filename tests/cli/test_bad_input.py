@@ -186,6 +186,12 @@ def test_too_little_sound_to_learn_from_is_refused(plant: Path, refused: Refused
     assert "sound" in refused("train", "fan-1", str(plant / "short.wav"))
 
 
+def test_models_of_a_machine_that_has_none_are_answered_with_those_there_are(plant: Path, refused: Refused) -> None:
+    said = refused("models", "list", "fan-2")
+    assert "no models of 'fan-2'" in said
+    assert "there are models of: fan-1; did you mean 'fan-1'?" in said
+
+
 @pytest.mark.parametrize("arguments", [["models", "list"], ["models", "list", "fan-1"], ["alarms", "log"]])
 def test_a_folder_that_this_user_may_not_enter_is_named(
     plant: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
