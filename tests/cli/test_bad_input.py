@@ -192,6 +192,13 @@ def test_models_of_a_machine_that_has_none_are_answered_with_those_there_are(pla
     assert "there are models of: fan-1; did you mean 'fan-1'?" in said
 
 
+def test_check_tells_of_certificates_that_cannot_be_read(plant: Path, ask: Ask) -> None:
+    (plant / "monitor.yaml").write_text(f"mqtt: {{tls: {{ca_file: nowhere.pem}}}}\n{CONFIG}")
+    answer = ask("check")
+    assert answer.code == 0
+    assert f"note: mqtt.tls.ca_file: {plant / 'nowhere.pem'} cannot be read: No such file" in answer.err
+
+
 @pytest.mark.parametrize("arguments", [["models", "list"], ["models", "list", "fan-1"], ["alarms", "log"]])
 def test_a_folder_that_this_user_may_not_enter_is_named(
     plant: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
