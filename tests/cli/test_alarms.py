@@ -24,6 +24,12 @@ def test_what_is_no_length_of_time_is_refused(written: str) -> None:
         seconds(written)
 
 
+@pytest.mark.parametrize("written", ["0s", "13h", "721m"])
+def test_a_shelf_that_no_daemon_would_take_is_refused_in_the_words_of_the_command(written: str) -> None:
+    with pytest.raises(BadInputError, match=f"--for: '{written}' is out of range; .* up to 12h"):
+        seconds(written)
+
+
 def test_an_alarm_is_named_by_machine_and_kind_or_by_the_kind_of_the_node() -> None:
     assert target("fan-1") == {"machine": "fan-1"}
     assert target("fan-1/drift") == {"machine": "fan-1", "kind": "drift"}
