@@ -98,6 +98,10 @@ class StoppedConfig(Section):
     start_up_s: float = number(60.0, 0, 3600, "s", "After a start, sound is not judged for so long.")
 
 
+def _fault(value: str) -> str:
+    return one_of(value, MicrophoneFault, "a fault of a microphone")
+
+
 class MachineConfig(Section):
     """One machine that is listened to."""
 
@@ -112,7 +116,7 @@ class MachineConfig(Section):
     )
     alarm: AlarmConfig = Field(default=AlarmConfig(), description="From single windows to an alarm and back.")
 
-    ignored_faults: tuple[str, ...] = Field(
+    ignored_faults: tuple[Annotated[str, AfterValidator(_fault)], ...] = Field(
         default=(),
         strict=False,
         description="Faults of the microphone that are never told, because this machine or its place is so.",
@@ -121,11 +125,6 @@ class MachineConfig(Section):
     stopped: StoppedConfig | None = Field(
         default=None, description="How a stopped machine is told from a running one; `null` takes it to run always."
     )
-
-    @field_validator("ignored_faults")
-    @classmethod
-    def _faults(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(one_of(each, MicrophoneFault, "a fault of a microphone") for each in value)
 
     @field_validator("preset")
     @classmethod
