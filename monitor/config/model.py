@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, field_validator
 
 from monitor.config.field import MISSING, FilePath, Section, number, one_of, suggestion
 from monitor.config.mqtt import MqttConfig
-from monitor.config.source import Source, StreamSource
+from monitor.config.source import Source, StdinSource, StreamSource
 from monitor.detect.alarm import MAX_RAISE_WINDOW, AlarmPolicy, parse_rule
 from monitor.detect.budget import Budget
 from monitor.detect.finding import MicrophoneFault
@@ -215,6 +215,16 @@ class Config(Section):
         if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", value):
             near = suggestion(value, ("auto", "cpu", "cuda"))
             raise ValueError(f"is not a device; allowed auto, cpu, cuda, cuda:N{near}")
+        return value
+
+    @field_validator("machines")
+    @classmethod
+    def _one_standard_input(cls, value: dict[str, MachineConfig]) -> dict[str, MachineConfig]:
+        piped = {name: each.source.stdin for name, each in value.items() if isinstance(each.source, StdinSource)}
+        first = next(iter(piped), "")
+        for name, stdin in piped.items():
+            if stdin != piped[first]:
+                raise ValueError(f"describes the one standard input in two ways; {first} and {name} differ under stdin")
         return value
 
     @property
