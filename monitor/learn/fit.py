@@ -47,6 +47,7 @@ def fit_machine(
         ArtifactError: the model cannot be stored.
         KeyboardInterrupt: Ctrl-C came before there was anything to keep; later, the best so far is stored.
     """
+    artifact.refuse_unwritable(state_dir, job.machine)
     dataset = read_dataset(recordings, job.channel, progress)
     units = parts(dataset, job.window_s)
     fitted = fit(job, units, progress)
