@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from monitor.audio.recording import read_recording
+from monitor.audio.source import MODEL_RATE_HZ
 from monitor.detect.alarm import AlarmEvent, AlarmPolicy
 from monitor.detect.budget import Budget
 from monitor.detect.calibration import calibrate
@@ -205,6 +207,15 @@ def test_a_folder_that_cannot_be_written_is_told_before_training(tmp_path: Path,
     with pytest.raises(ArtifactError, match="cannot be written"):
         fit_machine(job(), normal, state_dir=tmp_path / "state", created_s=NOW_S, progress=heard.append)
     assert heard == []
+
+
+def test_recordings_of_silence_are_named(tmp_path: Path, normal: list[Path]) -> None:
+    silence = tmp_path / "silence.wav"
+    soundfile.write(silence, np.zeros(10 * MODEL_RATE_HZ), MODEL_RATE_HZ)
+    report = fit_machine(job(), [*normal, silence], state_dir=tmp_path, created_s=NOW_S)
+    (told,) = [each for each in report.warnings if "no microphone" in each]
+    assert told.startswith("1 of 11 recordings are under -80 dBFS")
+    assert "silence.wav" in told
 
 
 def test_the_papers_model_is_trained_and_scored_by_the_same_path(tmp_path: Path, normal: list[Path]) -> None:
