@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker import Broker, listening, needs_mosquitto
+from tests.broker import Broker, free_port, listening, needs_mosquitto
 from tests.service.plant import monitor
 
 
@@ -41,3 +41,17 @@ def test_a_broker_that_is_no_address_is_refused_before_anything_is_learnt() -> N
     assert done.returncode == 2
     assert "HOST:PORT" in done.stderr
     assert done.stdout == ""
+
+
+def test_a_broker_that_is_not_there_is_told_before_anything_is_learnt(tmp_path: Path) -> None:
+    done = monitor("demo", "--broker", f"127.0.0.1:{free_port()}", "--out", str(tmp_path / "demo"))
+    assert done.returncode == 1
+    assert "cannot be reached" in done.stderr
+    assert not (tmp_path / "demo").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = monitor("demo", "--out", str(tmp_path / "file"))
+    assert done.returncode == 2
+    assert done.stderr == f"monitor: error: --out: {tmp_path / 'file'} cannot be made: File exists\n"

@@ -45,6 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MonitorError as error:
         report(error)
         return error.exit_code
+    except PermissionError as error:  # the service's folders are not everyone's: no bug, wherever it shows
+        if error.filename is None:
+            raise
+        report(MonitorError(f"{error.filename}: {error.strerror}; run this with sudo, or as a user who may"))
+        return MonitorError.exit_code
     return code
 
 

@@ -21,7 +21,7 @@ app = typer.Typer(help="List alarms, acknowledge, shelve and suppress them, and 
 AlarmArgument = Annotated[
     str,
     typer.Argument(
-        help="MACHINE, or MACHINE/KIND for another kind than anomaly; flood or common_cause for the node's own.",
+        help="MACHINE, or MACHINE/KIND for another kind than anomaly; or delivery, flood or common_cause of the node.",
         metavar="ALARM",
     ),
 ]
@@ -173,12 +173,17 @@ def seconds(duration: str) -> float:
     """A length of time as written on the command line.
 
     Raises:
-        BadInputError: it is not written so.
+        BadInputError: it is not written so, or no alarm may be shelved for so long.
     """
+    from monitor.detect.lifecycle import LONGEST_SHELF_S
+
     found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)([smh])", duration.strip())
     if found is None:
         raise BadInputError(f"--for: {duration!r} is no length of time; write such as 90s, 45m or 8h, up to 12h")
-    return float(found[1]) * UNITS[found[2]]
+    length_s = float(found[1]) * UNITS[found[2]]
+    if not 0 < length_s <= LONGEST_SHELF_S:
+        raise BadInputError(f"--for: {duration!r} is out of range; allowed are lengths over 0 and up to 12h")
+    return length_s
 
 
 def target(alarm: str) -> dict[str, str]:

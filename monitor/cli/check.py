@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from monitor.cli.options import ConfigOption, config_path, configuration
 from monitor.errors import ConfigurationError
+
+if TYPE_CHECKING:  # loaded when a command needs it, so that --help answers at once
+    from monitor.config import Config
 
 
 def check(
@@ -32,7 +36,21 @@ def check(
     sys.stdout.write(effective_text(loaded))
     machines = f"{len(loaded.machines)} machine{'s' if len(loaded.machines) != 1 else ''}"
     typer.echo(f"{config_path(path)}: valid, {machines}", err=True)
+    for missing in _missing(loaded):  # it may well be readable by the service alone
+        typer.echo(f"monitor: note: {missing}", err=True)
+
+
+def _missing(config: Config) -> Iterator[str]:
+    """The files that the configuration names and this user cannot read, one line each."""
     try:
-        loaded.mqtt_password()
-    except ConfigurationError as error:  # it may well be readable by the service alone
-        typer.echo(f"monitor: note: {error}", err=True)
+        config.mqtt_password()
+    except ConfigurationError as error:
+        yield str(error)
+    tls = config.mqtt.tls
+    for key in () if tls is None else ("ca_file", "cert_file", "key_file"):
+        path = getattr(tls, key)
+        try:
+            if path is not None:
+                path.open("rb").close()
+        except OSError as error:
+            yield f"mqtt.tls.{key}: {path} cannot be read: {error.strerror}"

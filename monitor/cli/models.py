@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from monitor.cli.options import ConfigOption, JsonOption, MachineArgument, StateDirOption, configuration
+from monitor.errors import BadInputError
 
 app = typer.Typer(help="List a machine's model versions and choose the one in service.", no_args_is_help=True)
 
@@ -44,6 +45,8 @@ def list_models(
         }
         for info in infos
     ]
+    if machine and not rows:
+        raise BadInputError(_no_models(folder, machine))
     if not rows and not json:
         typer.echo(f"no models in {folder}; make one with: monitor train MACHINE RECORDINGS...", err=True)
         return
@@ -68,6 +71,14 @@ def machines_with_models(state_dir: Path) -> list[str]:
     """The machines that have a folder of models."""
     folder = state_dir / "models"
     return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def _no_models(state_dir: Path, machine: str) -> str:
+    from monitor.config.field import suggestion
+
+    known = machines_with_models(state_dir)
+    others = f"; there are models of: {', '.join(known)}{suggestion(machine, known)}" if known else ""
+    return f"no models of {machine!r} in {state_dir}{others}"
 
 
 def _preset_name(preset: object) -> object:

@@ -46,7 +46,7 @@ def suggestion(word: object, choices: Iterable[str]) -> str:
     """``; did you mean 'x'?`` when one of the choices is near to the word, otherwise nothing."""
     if not isinstance(word, str):
         return ""
-    by_lower = {choice.lower(): choice for choice in choices}
+    by_lower = {choice.lower(): str(choice) for choice in choices}
     near = difflib.get_close_matches(word.lower().replace("-", "_"), by_lower, n=1) or difflib.get_close_matches(
         word.lower(), by_lower, n=1
     )

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, field_validator
 
 from monitor.config.field import MISSING, FilePath, Section, number, one_of, suggestion
 from monitor.config.mqtt import MqttConfig
-from monitor.config.source import Source, StreamSource
+from monitor.config.source import Source, StdinSource, StreamSource
 from monitor.detect.alarm import MAX_RAISE_WINDOW, AlarmPolicy, parse_rule
 from monitor.detect.budget import Budget
 from monitor.detect.finding import MicrophoneFault
@@ -98,6 +98,10 @@ class StoppedConfig(Section):
     start_up_s: float = number(60.0, 0, 3600, "s", "After a start, sound is not judged for so long.")
 
 
+def _fault(value: str) -> str:
+    return one_of(value, MicrophoneFault, "a fault of a microphone")
+
+
 class MachineConfig(Section):
     """One machine that is listened to."""
 
@@ -112,7 +116,7 @@ class MachineConfig(Section):
     )
     alarm: AlarmConfig = Field(default=AlarmConfig(), description="From single windows to an alarm and back.")
 
-    ignored_faults: tuple[str, ...] = Field(
+    ignored_faults: tuple[Annotated[str, AfterValidator(_fault)], ...] = Field(
         default=(),
         strict=False,
         description="Faults of the microphone that are never told, because this machine or its place is so.",
@@ -121,11 +125,6 @@ class MachineConfig(Section):
     stopped: StoppedConfig | None = Field(
         default=None, description="How a stopped machine is told from a running one; `null` takes it to run always."
     )
-
-    @field_validator("ignored_faults")
-    @classmethod
-    def _faults(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(one_of(each, MicrophoneFault, "a fault of a microphone") for each in value)
 
     @field_validator("preset")
     @classmethod
@@ -216,6 +215,16 @@ class Config(Section):
         if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", value):
             near = suggestion(value, ("auto", "cpu", "cuda"))
             raise ValueError(f"is not a device; allowed auto, cpu, cuda, cuda:N{near}")
+        return value
+
+    @field_validator("machines")
+    @classmethod
+    def _one_standard_input(cls, value: dict[str, MachineConfig]) -> dict[str, MachineConfig]:
+        piped = {name: each.source.stdin for name, each in value.items() if isinstance(each.source, StdinSource)}
+        first = next(iter(piped), "")
+        for name, stdin in piped.items():
+            if stdin != piped[first]:
+                raise ValueError(f"describes the one standard input in two ways; {first} and {name} differ under stdin")
         return value
 
     @property

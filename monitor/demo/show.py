@@ -49,12 +49,13 @@ def run_demo(broker: str | None = None, folder: Path | None = None) -> int:
 
     Raises:
         MonitorError: the broker cannot be reached, or the daemon ended by itself.
-        BadInputError: ``broker`` is no HOST:PORT.
+        BadInputError: ``broker`` is no HOST:PORT, or ``folder`` cannot be made.
     """
     console = Console(highlight=False, soft_wrap=True)
     address = None if broker is None else _address(broker)
-    home = Path(tempfile.mkdtemp(prefix="monitor-demo-")) if folder is None else folder.absolute()
-    home.mkdir(parents=True, exist_ok=True)
+    if address is not None:
+        Listener(*address, "monitor/demo").close()  # a broker that is not there is told before a minute of learning
+    home = _home(folder)
     console.print(f"[bold]monitor demo[/]  three simulated machines; files in {home}\n")
     _learn(console, home)
     with contextlib.ExitStack() as stack:
@@ -174,6 +175,16 @@ def _style(line: str) -> str:
     if line.startswith(("event", "response")) or "ACTIVE" in line:
         return "bold yellow"
     return "" if "normal" not in line else "dim"
+
+
+def _home(folder: Path | None) -> Path:
+    if folder is None:
+        return Path(tempfile.mkdtemp(prefix="monitor-demo-"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInputError(f"--out: {folder} cannot be made: {error.strerror}") from error
+    return folder.absolute()
 
 
 def _address(broker: str) -> tuple[str, int]:

@@ -12,7 +12,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
-from monitor.config import Config
+from monitor.config import Config, TlsConfig
 from monitor.doctor.finding import Finding, fail, note, ok
 from monitor.doctor.installation import Password
 from monitor.doctor.sources import unreachable
@@ -53,7 +53,9 @@ def examine(config: Config, password: Password) -> Finding:
     try:
         client.connect(settings.host, settings.port, STEP_S)
     except OSError as error:
-        return fail("broker", f"{where} cannot be reached: {_why(error)}", _remedy(error, mqtt.host, mqtt.port))
+        return fail(
+            "broker", f"{where} cannot be reached: {_why(error)}", _remedy(error, mqtt.host, mqtt.port, mqtt.tls)
+        )
     try:
         ended = _await(client, answers)
     finally:
@@ -84,7 +86,9 @@ def _why(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _remedy(error: OSError | None, host: str, port: int) -> str:
+def _remedy(error: OSError | None, host: str, port: int, tls: TlsConfig | None = None) -> str:
+    if tls is not None and isinstance(error, ConnectionResetError | ssl.SSLEOFError):
+        return f"does port {port} speak TLS? 8883 is usual; without it, leave out mqtt.tls"
     if isinstance(error, ssl.SSLError):
         return "set mqtt.tls.ca_file to the authority of the broker, and mqtt.host to the name in its certificate"
     if isinstance(error, socket.gaierror):

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 import monitor
+from monitor.audio.level import rms_dbfs
 from monitor.detect.calibration import calibrate
 from monitor.learn import references
 from monitor.learn.dataset import Dataset, Recording, parts, read_dataset
@@ -21,12 +22,16 @@ from monitor.learn.memory_use import MemoryUse
 from monitor.learn.normal_seconds import normal_sound_of
 from monitor.learn.normal_spectrum import normal_spectrum
 from monitor.learn.progress import ProgressCallback, silent
+from monitor.learn.record import QUIET_DBFS
 from monitor.learn.report import TrainReport
 from monitor.learn.room import room_for
 from monitor.learn.session import of_one_session
 from monitor.memcae import artifact
 
 __all__ = ["Job", "fit_machine"]
+
+NAMED = 5
+"""Files named in one warning; more are no help on a line."""
 
 
 def fit_machine(
@@ -49,6 +54,7 @@ def fit_machine(
         MonitorError: more sound than is held in memory has no room under ``state_dir``.
         KeyboardInterrupt: Ctrl-C came before there was anything to keep; later, the best so far is stored.
     """
+    artifact.refuse_unwritable(state_dir, job.machine)
     with room_for(recordings, state_dir) as room:
         return _fit(job, read_dataset(recordings, job.channel, progress, room), state_dir, created_s, progress)
 
@@ -154,6 +160,13 @@ def _warnings(dataset: Dataset, units: Sequence[Recording], fitted: Fitted, outl
         warnings.append(
             f"all {len(dataset.recordings)} recordings are of one session: neighbouring minutes are alike, so that the "
             "threshold may be too low and alarms more often false than promised; record on several days"
+        )
+    quiet = [each.path.name for each in dataset.recordings if rms_dbfs(each.samples) < QUIET_DBFS]
+    if quiet:
+        names = ", ".join(quiet[:NAMED]) + (", ..." if len(quiet) > NAMED else "")
+        warnings.append(
+            f"{len(quiet)} of {len(dataset.recordings)} recordings are under {QUIET_DBFS:g} dBFS, as if no microphone "
+            f"were connected: {names}; if that is not the machine, record anew and train again"
         )
     for place in outlying:
         unlike = units[fitted.held_out[place]]

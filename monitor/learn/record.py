@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -137,6 +139,21 @@ def _one(block: AudioBlock, channel: int) -> Samples:
     return block.samples[:, channel]
 
 
+def _write(path: Path, samples: Samples) -> None:
+    """A FLAC file, whole or not at all."""
+    encoded = io.BytesIO()  # in memory first: libsndfile tells a full disk from a missing right by "System error"
+    soundfile.write(encoded, samples, MODEL_RATE_HZ, format="FLAC", subtype="PCM_24")
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(encoded.getbuffer())
+        part.rename(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise BadInputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
 class _Take:
     """The files of one recording; a file appears under its name when it is complete."""
 
@@ -190,13 +207,7 @@ class _Take:
         if not len(samples):
             return
         path = self._folder / f"{file_stem(self._name, self._start_s)}.flac"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            soundfile.write(part, samples, MODEL_RATE_HZ, format="FLAC", subtype="PCM_24")
-            part.rename(path)
-        except (OSError, soundfile.LibsndfileError) as error:
-            raise BadInputError(f"{path}: cannot be written: {error}") from error
+        _write(path, samples)
         self.recorded.files.append(path)
         self.recorded.seconds += len(samples) / MODEL_RATE_HZ
         self.recorded.peak_dbfs = max(self.recorded.peak_dbfs, peak_dbfs(samples))

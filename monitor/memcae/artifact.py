@@ -5,6 +5,7 @@ Layout: `<state_dir>/models/<machine>/<version>/{model.safetensors,calibration.j
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -62,6 +63,24 @@ def free_version_id(state_dir: Path, machine: str, model: MachineModel, created_
     while (folder / (version := version_id(model, created_s))).exists():
         created_s += 1.0
     return version
+
+
+def refuse_unwritable(state_dir: Path, machine: str) -> None:
+    """Find out before an hour of training, and not after it, whether `save_version` may write; leaves nothing behind.
+
+    Raises:
+        ArtifactError: it may not.
+    """
+    folder = _machine_folder(state_dir, machine)
+    trial = folder / f".trial.{os.getpid()}"
+    try:
+        made = [path for path in (trial, folder, *folder.parents) if not path.exists()]
+        trial.mkdir(parents=True)
+    except OSError as error:
+        raise ArtifactError(f"{folder}: cannot be written: {error.strerror}") from error
+    with contextlib.suppress(OSError):  # someone else has begun to use it
+        for path in made:
+            path.rmdir()
 
 
 def save_version(

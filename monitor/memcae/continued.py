@@ -196,7 +196,7 @@ def _unpacked(pasts: Sequence[Past]) -> list[Tensor]:
     """The pieces of all machines, [B, ...] each."""
     shapes = pasts[0].shapes
     parts = torch.split(torch.stack([past.kept for past in pasts]), [shape.numel() for shape in shapes], dim=1)
-    return [part.view(-1, *shape) for part, shape in zip(parts, shapes, strict=True)]
+    return [part.view(len(pasts), *shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def _heard(rows: Sequence[Samples], spec: SpectrogramSpec, network: Folded) -> InPieces:

@@ -140,7 +140,8 @@ class Commander:
         try:
             reason = self._told.get(timeout=ANSWER_S)
         except queue.Empty:
-            raise MonitorError(f"{complaint}: no answer within {ANSWER_S:g} s") from None
+            where = f"{self._settings.host}:{self._settings.port}"
+            raise MonitorError(f"broker {where} cannot be reached: no answer within {ANSWER_S:g} s") from None
         if reason.value >= _REFUSED:
             raise MonitorError(f"{complaint}: {reason}")
 

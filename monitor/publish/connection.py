@@ -116,6 +116,11 @@ def renew_password(client: paho.Client, settings: MqttSettings) -> None:
             client.username_pw_set(settings.username, read_password(settings))
 
 
+def own_id(settings: MqttSettings, node: str) -> str:
+    """The client id of the node's connection."""
+    return settings.client_id or f"monitor-{node}"
+
+
 def make_client(settings: MqttSettings, default_id: str, will: Message | None) -> Client:
     """A client with TLS, password and last will, not connected yet.
 

@@ -109,7 +109,7 @@ class Publisher:
             BadInputError: a certificate, key or password file cannot be used, or the host is no host name.
         """
         will = status(self._topics, Presence.OFFLINE, None, "connection lost")
-        client = connection.make_client(self._settings, f"monitor-{self._topics.node}", will)
+        client = connection.make_client(self._settings, connection.own_id(self._settings, self._topics.node), will)
         for (machine, kind), payload in self._outbox.documents().items():
             self._retained.put(Message(self._topics.alarm(machine, kind), payload, Alarm.qos, Alarm.retain))
         self._retained.put(self._status(Presence.ONLINE))
@@ -275,7 +275,7 @@ class Publisher:
         if self.connected:
             self._connected.clear()
             if not self._closing:
-                self._note_trouble(f"the connection to the broker was lost: {reason}")
+                self._note_trouble(self._reconnect.lost(reason, connection.own_id(self._settings, self._topics.node)))
         self._session.end()
         self._waiter.set()
         self._back_off()

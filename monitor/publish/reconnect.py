@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import random
+import time
+from typing import Final
 
 from monitor.publish.connection import Client, MqttSettings
+
+BRIEF_S: Final = 10.0
+"""A connection that two clients fight for lasts no longer: the other one is back within a second or two."""
+EVICTED: Final = 3
+"""So many brief connections in a row are no bad cable's chance."""
 
 
 class Reconnect:
@@ -14,6 +22,18 @@ class Reconnect:
         self._settings = settings
         self._wait_s = settings.retry_min_s
         self._trouble: str | None = None
+        self._since_s = -math.inf
+        self._brief = 0
+
+    def lost(self, reason: object, client_id: str) -> str:
+        """A connection that was accepted is gone, in words.
+
+        Two clients with one id take the broker from each other, and mosquitto does not say why it hangs up.
+        """
+        brief = time.monotonic() - self._since_s < BRIEF_S
+        self._brief = self._brief + 1 if brief else 0
+        evicted = f"; is another client using the id {client_id!r}?" if self._brief >= EVICTED else ""
+        return f"the connection to the broker was lost: {reason}{evicted}"
 
     def is_news(self, trouble: str) -> bool:
         """Whether it is another trouble than the last; the same again, attempt after attempt, is no news."""
@@ -24,6 +44,7 @@ class Reconnect:
         """The broker has accepted the connection."""
         self._wait_s = self._settings.retry_min_s
         self._trouble = None
+        self._since_s = time.monotonic()
 
     def back_off(self, client: Client | None) -> None:
         """Let paho's loop wait between half and the whole of a time that doubles, so that nodes do not come at once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from monitor.cli.alarms import seconds, target
-from monitor.errors import BadInputError
+from monitor.errors import BadInputError, MonitorError
+from monitor.publish.commander import Commander
+from monitor.publish.connection import MqttSettings
+from monitor.publish.topics import Topics
 from tests.broker import free_port
 
 
@@ -22,6 +26,20 @@ def test_a_length_of_time_is_read(written: str, found: float) -> None:
 def test_what_is_no_length_of_time_is_refused(written: str) -> None:
     with pytest.raises(BadInputError, match="45m"):
         seconds(written)
+
+
+@pytest.mark.parametrize("written", ["0s", "13h", "721m"])
+def test_a_shelf_that_no_daemon_would_take_is_refused_in_the_words_of_the_command(written: str) -> None:
+    with pytest.raises(BadInputError, match=f"--for: '{written}' is out of range; .* up to 12h"):
+        seconds(written)
+
+
+def test_a_broker_that_says_nothing_has_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.publish.commander.ANSWER_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = MqttSettings(host="127.0.0.1", port=silent.getsockname()[1])
+        with pytest.raises(MonitorError, match=r"cannot be reached: no answer within 0\.5 s"):
+            Commander(settings, Topics("monitor", "pc1")).__enter__()
 
 
 def test_an_alarm_is_named_by_machine_and_kind_or_by_the_kind_of_the_node() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import struct
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,3 +184,50 @@ def test_a_model_file_that_was_altered_is_named(plant: Path, refused: Refused) -
 def test_too_little_sound_to_learn_from_is_refused(plant: Path, refused: Refused) -> None:
     soundfile.write(plant / "short.wav", np.random.default_rng(0).normal(0, 0.1, 20_000), 16_000)
     assert "sound" in refused("train", "fan-1", str(plant / "short.wav"))
+
+
+def test_models_of_a_machine_that_has_none_are_answered_with_those_there_are(plant: Path, refused: Refused) -> None:
+    said = refused("models", "list", "fan-2")
+    assert "no models of 'fan-2'" in said
+    assert "there are models of: fan-1; did you mean 'fan-1'?" in said
+
+
+def test_check_tells_of_certificates_that_cannot_be_read(plant: Path, ask: Ask) -> None:
+    (plant / "monitor.yaml").write_text(f"mqtt: {{tls: {{ca_file: nowhere.pem}}}}\n{CONFIG}")
+    answer = ask("check")
+    assert answer.code == 0
+    assert f"note: mqtt.tls.ca_file: {plant / 'nowhere.pem'} cannot be read: No such file" in answer.err
+
+
+@pytest.mark.parametrize("arguments", [["models", "list"], ["models", "list", "fan-1"], ["alarms", "log"]])
+def test_a_folder_that_this_user_may_not_enter_is_named(
+    plant: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    with tempfile.TemporaryDirectory() as name:  # tmp_path is below a folder that another user may not enter either
+        folder = Path(shutil.copytree(plant, Path(name) / "plant", symlinks=True))
+        Path(name).chmod(0o755)
+        folder.chmod(0o755)
+        command = [*arguments, "--config", str(folder / "monitor.yaml")]
+        main(command)  # all modules are loaded, which the other user may not read
+        with locked(folder / "state"):
+            capsys.readouterr()
+            code = main(command)
+        said = capsys.readouterr().err.splitlines()
+    assert code == 1
+    assert len(said) == 1
+    assert said[0].startswith(f"monitor: error: {folder / 'state'}")
+    assert "Permission denied" in said[0]
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Nobody but root may enter the folder, and we are not root."""
+    folder.chmod(0)
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+        folder.chmod(0o755)

@@ -104,6 +104,14 @@ def test_every_problem_comes_at_once_in_the_order_of_the_file(write: Write) -> N
         ),
         (machine("{source: {stdin: {rate_hz: 16000}, channel: 2}}"), "has no channel 2; stdin.channels is 1"),
         (machine("{source: {microphone: x}, ignored_faults: [hums]}"), "not a fault of a microphone; allowed device"),
+        (
+            machine("{source: {microphone: x}, ignored_faults: [clipped, mufled]}"),
+            "muffled, mains_hum; did you mean 'muffled'?",
+        ),
+        (
+            "machines:\n  a: {source: {stdin: {rate_hz: 16000}}}\n  b: {source: {stdin: {rate_hz: 8000}}}\n",
+            "describes the one standard input in two ways; a and b differ under stdin",
+        ),
         (machine("{source: {simulated: gearbx}}"), "simulated: 'gearbx' is not a simulated machine; allowed gearbox"),
         (machine("{source: {simulated: fan, fault: {kind: berring}}}"), "kind: 'berring' is not a simulated fault"),
         (

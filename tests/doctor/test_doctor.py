@@ -293,6 +293,14 @@ def test_tls_is_checked_with_the_configured_authority(
                 assert "ca_file" in found["broker"]["remedy"]
 
 
+@needs_mosquitto
+def test_tls_towards_a_port_without_it_is_told_as_such(tmp_path: Path, state_dir: Path, capsys: Capture) -> None:
+    with Broker(tmp_path / "plain") as broker:
+        _, found = examined(capsys, configure(tmp_path, state_dir, broker.port, tls={}))
+    assert found["broker"]["state"] == "FAIL"
+    assert found["broker"]["remedy"].startswith(f"does port {broker.port} speak TLS?")
+
+
 @pytest.mark.parametrize("tls", [False, True])
 def test_a_host_that_takes_connections_and_never_answers_is_given_up_within_seconds(
     tmp_path: Path, state_dir: Path, capsys: Capture, tls: bool

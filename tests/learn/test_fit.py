@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from monitor.audio.recording import read_recording
+from monitor.audio.source import MODEL_RATE_HZ
 from monitor.detect.alarm import AlarmEvent, AlarmPolicy
 from monitor.detect.budget import Budget
 from monitor.detect.calibration import calibrate
 from monitor.detect.pipeline import MachineDetector
-from monitor.errors import RecordingError, TrainingError
+from monitor.errors import ArtifactError, RecordingError, TrainingError
 from monitor.learn import fitting
 from monitor.learn.dataset import Recording
 from monitor.learn.fit import Job, fit_machine
@@ -210,6 +212,23 @@ def test_nothing_is_stored_when_training_cannot_be_done(tmp_path: Path) -> None:
     with pytest.raises(RecordingError):
         fit_machine(job(), [tmp_path / "none.wav"], state_dir=tmp_path / "state", created_s=NOW_S)
     assert not (tmp_path / "state").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_training(tmp_path: Path, normal: list[Path]) -> None:
+    (tmp_path / "state").write_text("a file, where a folder is wanted")
+    heard: list[Progress] = []
+    with pytest.raises(ArtifactError, match="cannot be written"):
+        fit_machine(job(), normal, state_dir=tmp_path / "state", created_s=NOW_S, progress=heard.append)
+    assert heard == []
+
+
+def test_recordings_of_silence_are_named(tmp_path: Path, normal: list[Path]) -> None:
+    silence = tmp_path / "silence.wav"
+    soundfile.write(silence, np.zeros(10 * MODEL_RATE_HZ), MODEL_RATE_HZ)
+    report = fit_machine(job(), [*normal, silence], state_dir=tmp_path, created_s=NOW_S)
+    (told,) = [each for each in report.warnings if "no microphone" in each]
+    assert told.startswith("1 of 11 recordings are under -80 dBFS")
+    assert "silence.wav" in told
 
 
 def test_the_papers_model_is_trained_and_scored_by_the_same_path(tmp_path: Path, normal: list[Path]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -157,3 +158,14 @@ def test_a_simulated_machine_is_recorded_faster_than_it_sounds(tmp_path: Path) -
     done = record(SimulatedSource("fan", 1, None), 0, "fan-1", tmp_path, 90, lambda _: None, clock, clock.sleep)
     assert done.seconds == 90
     assert clock.now_s - NOW_S < 5
+
+
+def test_a_full_disk_is_told_as_such_and_leaves_no_unfinished_file(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # a file may grow no further: less than a minute
+    try:
+        with pytest.raises(BadInputError, match="cannot be written: File too large"):
+            take(Script(blocks(noise(25))), tmp_path, 600)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
