@@ -45,8 +45,8 @@ class Past:
     """Of the pieces."""
     rings: Mapping[str, Ring]
     """What the views average over: `levels` [n, F] of the blocks of the quiet level, nepers; `loudness` [frames];
-    `rises` [frames - 1]; `movement` [segments, bands, octaves]; of every inner unit the sum of the encoder's layer
-    before the last, `texture` [U, F', C], and of target less reconstruction, `missing` [U, F]."""
+    `rises` [frames - 1]; `movement` [segments, bands, octaves]; and of every inner unit, `units` [U, F' * C + F], the
+    sums of the encoder's layer before the last and of target less reconstruction."""
 
 
 def long_enough(preset: Preset, samples: int) -> bool:
@@ -80,14 +80,14 @@ def begin(member: Member, window: Window) -> Past:
         ]
     )
     levels = _levels(seen.averaged, spec).contiguous()
+    reconstructed = network.unit_sums(seen.recalled[..., 1:units], inside)
+    missing = _by_unit(inside[:, None], units - 2)[..., 0] - reconstructed
     by_window = {
         "levels": levels.transpose(1, 2),  # a bin's levels together: they will be sorted again and again
         "loudness": seen.loudness,
         "rises": seen.rises,
         "movement": moved,
-        "texture": texture[:, 1:-1],
-        "missing": _by_unit(inside[:, None], units - 2)[..., 0]
-        - network.unit_sums(seen.recalled[..., 1:units], inside),
+        "units": torch.cat([texture[:, 1:-1].flatten(start_dim=2), missing], dim=2),
     }
     rings = {
         name: Ring(rows[0].numpy().copy(order="K" if name == "levels" else "C")) for name, rows in by_window.items()
@@ -124,8 +124,7 @@ def go_on(preset: Preset, stack: Stack, pasts: Sequence[Past], windows: Sequence
         "loudness": new.mean(dim=2),
         "rises": envelope.rises(envelopes[:, -new.shape[1] - 1 :]),
         "movement": moved,
-        "texture": texture,
-        "missing": missing,
+        "units": torch.cat([texture.flatten(start_dim=2), missing], dim=2),
     }
     rows_of = {name: rows.numpy() for name, rows in by_window.items()}
     for i, (past, window) in enumerate(zip(pasts, windows, strict=True)):
@@ -136,8 +135,10 @@ def go_on(preset: Preset, stack: Stack, pasts: Sequence[Past], windows: Sequence
 
 def observe(preset: Preset, stack: Stack, pasts: Sequence[Past]) -> Observation:
     """What the views look at of the last windows of the machines of the stack."""
-    positions = _stride(preset) >> (len(preset.network.channels) - 1)  # of the layer before the last, in a unit
-    texture = _mean(pasts, "texture") / positions
+    stride, bins = _stride(preset), preset.spectrogram.bins
+    units = _mean(pasts, "units")
+    positions = stride >> (len(preset.network.channels) - 1)  # of the layer before the last, in a unit
+    texture = units[:, :-bins].view(len(pasts), -1, preset.network.channels[-2]) / positions
     seen = Observation(texture.new_empty(0), preset.spectrogram, stack.network)
     vars(seen).update(
         quiet_db=torch.stack([quiet.of_levels(torch.from_numpy(past.rings["levels"].rows.T)) for past in pasts]),
@@ -145,7 +146,7 @@ def observe(preset: Preset, stack: Stack, pasts: Sequence[Past]) -> Observation:
         loudness=_all(pasts, "loudness"),
         rises=_all(pasts, "rises"),
         texture=texture.transpose(1, 2),
-        missing=_mean(pasts, "missing") / _stride(preset),
+        missing=units[:, -bins:] / stride,
     )
     return seen
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from monitor.memcae import explanation, fusion, records
+from monitor.memcae.explanation import NormalLevels
 from monitor.memcae.folded import Folded
 from monitor.memcae.fusion import Reference
 from monitor.memcae.model import MachineModel, ViewScores, finite
@@ -35,6 +36,10 @@ class Stack:
     network: Folded
     fits: Mapping[str, Mapping[str, Tensor]]
     """What each view learnt of all of them, by view (`monitor.memcae.views.view.View.together`)."""
+    reference: Reference
+    """Of each machine, [B, V] each."""
+    normal: NormalLevels
+    """Of each machine, [B, K] each."""
 
     @once
     def onward(self) -> Onward:
@@ -46,9 +51,10 @@ class Stack:
 def together(members: Sequence[Member]) -> Stack:
     """The models of ``members`` as one."""
     network = Folded([part for each in members for part in each.network.parts])
-    preset = members[0].model.preset
-    known = [each.model.knowledge.views for each in members]
-    return Stack(network, {name: VIEWS[name].together([views[name] for views in known]) for name in preset.views})
+    models = [each.model for each in members]
+    known = [each.knowledge.views for each in models]
+    fits = {name: VIEWS[name].together([views[name] for views in known]) for name in models[0].preset.views}
+    return Stack(network, fits, _references(models), records.normal_levels(models))
 
 
 @torch.inference_mode()
@@ -82,13 +88,18 @@ def judge_seen(members: Sequence[Member], seen: Observation, stack: Stack | None
     else:
         columns = [view.distance(stack.fits[view.name], view.describe(seen)) for view in views]
         distances = torch.stack(columns, dim=1)
-    models = [member.model for member in members]
+    reference = _references([member.model for member in members]) if stack is None else stack.reference
     plain = preset.fusion == "plain"
-    comparable = distances if plain else fusion.values(distances, _references(models))
+    comparable = distances if plain else fusion.values(distances, reference)
     value = fusion.fuse(comparable, [view.role for view in views], preset.fusion)
-    excess = explanation.band_levels(seen.quiet_db, seen.spec) - records.normal_levels(models).mean_db
+    excess = explanation.band_levels(seen.quiet_db, seen.spec) - normal_levels(members, stack).mean_db
     by_view = dict(zip(preset.views, comparable.unbind(dim=1), strict=True))
     return ViewScores(value, by_view, excess)
+
+
+def normal_levels(members: Sequence[Member], stack: Stack | None) -> NormalLevels:
+    """The normal levels of each window's machine, [B, K] each; the stack, if there is one, has them."""
+    return records.normal_levels([member.model for member in members]) if stack is None else stack.normal
 
 
 def _references(models: Sequence[MachineModel]) -> Reference:

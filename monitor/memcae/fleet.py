@@ -168,7 +168,8 @@ class Fleet:
     def _judge(self, job: _Job) -> list[Score]:
         samples = torch.from_numpy(np.stack([window.samples for window in job.windows])).to(self.device)
         said = crowd.judge(job.members, samples, job.together)
-        return records.scores([member.model for member in job.members], job.windows, said)
+        normal = crowd.normal_levels(job.members, job.together)
+        return records.scores(job.windows, said, normal, job.members[0].model.preset.spectrogram)
 
     def _together(self, members: Sequence[Member]) -> Stack | None:
         """These windows' machines as one; None where they are asked one after another."""

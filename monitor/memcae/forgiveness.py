@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -27,23 +29,35 @@ def octaves(lowest_hz: float, count: int, apart_hz: float) -> Tensor:
     return (hertz.clamp_min(LOWEST_HZ) / PIVOT_HZ).log2()
 
 
-def change(excess: Tensor, octave: Tensor, bound: float) -> Tensor:
+@dataclass(frozen=True, slots=True, eq=False)
+class Plane:
+    """The changes of level and tilt, and how they are found in a deviation."""
+
+    along: Tensor
+    """[2, d]: a level of one, and a tilt of one per octave."""
+    fit: Tensor
+    """[d, 2]: what brings a deviation to its level at the pivot and its tilt, by least squares."""
+    most: Tensor
+    """[2], what is forgiven of either."""
+
+
+def plane(octave: Tensor, bound: float) -> Plane:
+    """The plane over bins at ``octave``, [d], from `octaves`; ``bound`` is the most change of level at the pivot."""
+    along = torch.stack([torch.ones_like(octave), octave])
+    return Plane(along, torch.linalg.pinv(along), octave.new_tensor([bound, bound * TILT_PER_LEVEL]))
+
+
+def change(excess: Tensor, known: Plane) -> Tensor:
     """What of a deviation from the normal spectrum is forgiven: a level and a tilt, fitted by least squares.
 
     Args:
         excess: [B, d], levels less the normal ones.
-        octave: [d], from `octaves`.
-        bound: most change of level at the pivot, in the unit of the levels.
+        known: over the same bins, in the same precision.
 
     Returns:
         [B, d], to be taken away.
     """
-    octave = octave.to(excess)
-    place = octave - octave.mean()
-    tilt = excess @ (place / place.square().sum())
-    level = excess.mean(dim=1) - tilt * octave.mean()
-    most = bound * TILT_PER_LEVEL
-    return level.clamp(-bound, bound)[:, None] + tilt.clamp(-most, most)[:, None] * octave
+    return (excess @ known.fit).clamp(-known.most, known.most) @ known.along
 
 
 def doubt(octave: Tensor, size: float) -> Tensor:

@@ -64,5 +64,5 @@ class PlainFleet:
         if model is None or not records.can_score(model, window):
             return records.unknown(window)
         said = judge(model, torch.from_numpy(window.samples).to(self.device))
-        (score,) = records.scores([model], [window], said)
+        (score,) = records.scores([window], said, records.normal_levels([model]), model.preset.spectrogram)
         return score

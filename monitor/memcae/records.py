@@ -11,6 +11,7 @@ from monitor.audio.windows import Window
 from monitor.memcae import explanation
 from monitor.memcae.explanation import NormalLevels
 from monitor.memcae.model import MachineModel, ViewScores
+from monitor.memcae.preset import SpectrogramSpec
 from monitor.memcae.score import Score
 
 
@@ -21,11 +22,18 @@ def can_score(model: MachineModel | None, window: Window) -> bool:
     return len(window.samples) >= model.least_samples
 
 
-def scores(models: Sequence[MachineModel], windows: Sequence[Window], said: ViewScores) -> list[Score]:
-    """What each window's model, of one preset, said of it as records, moved off the device in one go per tensor."""
+def scores(windows: Sequence[Window], said: ViewScores, normal: NormalLevels, spec: SpectrogramSpec) -> list[Score]:
+    """What each window's model said of it as records, moved off the device in one go per tensor.
+
+    Args:
+        windows: of any machines.
+        said: of them, by models of one preset.
+        normal: what is normal for each of them, from `normal_levels`.
+        spec: of the preset.
+    """
     values = said.value.tolist()
     by_view = {name: column.tolist() for name, column in said.views.items()}
-    bands = explanation.bands(said.excess_db, normal_levels(models), models[0].preset.spectrogram)
+    bands = explanation.bands(said.excess_db, normal, spec)
     return [
         Score(
             machine=window.machine,

@@ -123,7 +123,7 @@ def _score(job: _Job) -> tuple[Sequence[Past], dict[int, Score]]:
     else:
         kept = [continued.begin(*each) for each in zip(members, windows, strict=True)]
     said = crowd.judge_seen(members, continued.observe(preset, stack, kept), stack)
-    scores = records.scores([member.model for member in members], windows, said)
+    scores = records.scores(windows, said, stack.normal, preset.spectrogram)
     return kept, dict(zip(places, scores, strict=True))
 
 
@@ -138,7 +138,8 @@ def _additive(
             found.append(overlap.go_on(member.network, spec, past, window, by))
         else:
             found.append(overlap.begin(member.network, spec, window))
-        (scores[place],) = records.scores([member.model], [window], overlap.judge(member.model, found[-1]))
+        said = overlap.judge(member.model, found[-1])
+        (scores[place],) = records.scores([window], said, records.normal_levels([member.model]), spec)
     return found, scores
 
 

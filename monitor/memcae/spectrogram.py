@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -68,7 +69,12 @@ def _frames(samples: Tensor, spec: SpectrogramSpec) -> Tensor:
 
 
 def _window(samples: Tensor, spec: SpectrogramSpec) -> Tensor:
-    return torch.hann_window(spec.n_fft, dtype=samples.dtype, device=samples.device)
+    return _hann(spec.n_fft, samples.dtype, samples.device)
+
+
+@lru_cache
+def _hann(length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.hann_window(length, dtype=dtype, device=device)
 
 
 def scaled(squared: Tensor, spec: SpectrogramSpec) -> Tensor:

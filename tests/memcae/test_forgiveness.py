@@ -10,6 +10,7 @@ from monitor.memcae.forgiveness import TILT_PER_LEVEL
 
 BOUND = 3.0
 OCTAVE = forgiveness.octaves(62.5, 246, 31.25)
+PLANE = forgiveness.plane(OCTAVE, BOUND)
 
 
 def test_octaves_count_from_1_khz_and_go_no_further_down_than_four() -> None:
@@ -22,13 +23,13 @@ def test_octaves_count_from_1_khz_and_go_no_further_down_than_four() -> None:
 @given(level=st.floats(-BOUND, BOUND), tilt=st.floats(-BOUND * TILT_PER_LEVEL, BOUND * TILT_PER_LEVEL))
 def test_a_level_and_a_tilt_within_the_bounds_are_forgiven_whole(level: float, tilt: float) -> None:
     excess = (level + tilt * OCTAVE)[None]
-    torch.testing.assert_close(forgiveness.change(excess, OCTAVE, BOUND), excess)
+    torch.testing.assert_close(forgiveness.change(excess, PLANE), excess)
 
 
 @settings(deadline=None)  # first use of a torch operation on a busy machine takes a second
 @given(level=st.floats(-20, 20), tilt=st.floats(-5, 5))
 def test_no_more_than_the_bounds_is_ever_forgiven(level: float, tilt: float) -> None:
-    found = forgiveness.change((level + tilt * OCTAVE)[None], OCTAVE, BOUND)[0]
+    found = forgiveness.change((level + tilt * OCTAVE)[None], PLANE)[0]
     most = BOUND + BOUND * TILT_PER_LEVEL * OCTAVE.abs()
     assert bool((found.abs() <= most + 1e-9).all())
 
@@ -36,14 +37,14 @@ def test_no_more_than_the_bounds_is_ever_forgiven(level: float, tilt: float) -> 
 def test_a_peak_is_hardly_forgiven() -> None:
     peak = torch.zeros(1, 246, dtype=torch.float64)
     peak[0, 100:116] = 6.0  # half a kilohertz
-    left = peak - forgiveness.change(peak, OCTAVE, BOUND)
+    left = peak - forgiveness.change(peak, PLANE)
     assert float(left[0, 100:116].min()) > 5.0
 
 
 def test_each_window_is_forgiven_by_itself() -> None:
     excess = torch.randn(5, 246, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    together = forgiveness.change(excess, OCTAVE, BOUND)
-    alone = torch.cat([forgiveness.change(row[None], OCTAVE, BOUND) for row in excess])
+    together = forgiveness.change(excess, PLANE)
+    alone = torch.cat([forgiveness.change(row[None], PLANE) for row in excess])
     torch.testing.assert_close(together, alone)
 
 

@@ -48,11 +48,10 @@ def movement(envelope: Tensor, spec: SpectrogramSpec) -> Tensor:
     size = min(segment_frames(spec), envelope.shape[1])
     by_band = envelope.transpose(1, 2).contiguous()  # a band's frames side by side: the transform is four times as fast
     pieces = by_band.unfold(2, size, SEGMENT_STEP)  # [B, BANDS, segments, size]
-    window = torch.hann_window(size, periodic=False, dtype=envelope.dtype, device=envelope.device)
+    window, octaves = _segment(size, spec.rate_hz / spec.hop, envelope.dtype, envelope.device)
     moved = torch.fft.rfft((pieces - pieces.mean(dim=3, keepdim=True)).mul_(window))
     squares = torch.view_as_real(moved).square().flatten(start_dim=3)  # real and imaginary parts by turns
-    octaves = _octaves(size, spec.rate_hz / spec.hop).to(squares) / window.square().sum()
-    return (squares @ octaves.repeat_interleave(2, dim=0)).transpose(1, 2)
+    return (squares @ octaves).transpose(1, 2)
 
 
 def rises(envelope: Tensor) -> Tensor:
@@ -64,6 +63,14 @@ def rises(envelope: Tensor) -> Tensor:
 def weights(spec: SpectrogramSpec) -> Tensor:
     """The share of each bin in each band: [F, BANDS]."""
     return triangles(BANDS, spec, LOW_HZ)
+
+
+@lru_cache
+def _segment(size: int, frame_rate: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """A segment's window, [size], and the weights of the squares of its transform by octaves, [2 * rates, octaves]."""
+    window = torch.hann_window(size, periodic=False, dtype=dtype, device=device)
+    octaves = _octaves(size, frame_rate).to(window) / window.square().sum()
+    return window, octaves.repeat_interleave(2, dim=0)
 
 
 @lru_cache

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from monitor.memcae import forgiveness
+from monitor.memcae.forgiveness import Plane
 from monitor.memcae.fusion import Role
 from monitor.memcae.views import contrast
 from monitor.memcae.views.observation import Observation
@@ -57,9 +58,18 @@ def octaves(count: int) -> Tensor:
     return forgiveness.octaves(LOW_HZ, count, (HIGH_HZ - LOW_HZ) / count)
 
 
+@lru_cache
+def _plane(count: int, dtype: torch.dtype, device: torch.device) -> Plane:
+    """What is forgiven over ``count`` bins between LOW_HZ and HIGH_HZ."""
+    found = forgiveness.plane(octaves(count), FORGIVEN_DB)
+    along, fit, most = (part.to(device, dtype) for part in (found.along, found.fit, found.most))
+    return Plane(along, fit, most)
+
+
 def forgive(described: Tensor, normal: Tensor) -> Tensor:
     """[B, d] levels, each window's level and tilt brought to those of ``normal``, [d] or [B, d], within FORGIVEN_DB."""
-    return described - forgiveness.change(described - normal, octaves(normal.shape[-1]), FORGIVEN_DB)
+    excess = described - normal
+    return described - forgiveness.change(excess, _plane(excess.shape[1], excess.dtype, excess.device))
 
 
 def coordinates(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
