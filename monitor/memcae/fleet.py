@@ -71,7 +71,7 @@ class Fleet:
         self._ways: dict[Preset, Way] = {}
         self._stacks: dict[tuple[str, ...], Stack] = {}
         self._abreast = Abreast()
-        self._sharing = Sharing(self._stack)
+        self._sharing = Sharing(self._stack, self._abreast)
         for machine, model in models.items():
             self.replace(machine, model)
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from monitor.audio.windows import Window
 from monitor.memcae import explanation
 from monitor.memcae.folded import Folded
-from monitor.memcae.model import MachineModel, ViewScores, finite
+from monitor.memcae.model import MachineModel, ViewScores
 from monitor.memcae.preset import QUIET_BLOCK, SpectrogramSpec
 from monitor.memcae.spectrogram import averages, power, scaled
 from monitor.memcae.views import quiet
@@ -85,13 +85,11 @@ def go_on(network: Folded, spec: SpectrogramSpec, past: Past, window: Window, by
 
 
 def judge(model: MachineModel, past: Past) -> ViewScores:
-    """What the model says of the window, from its columns."""
+    """What the model says of the window, whose samples are finite, from its columns."""
     spec = model.preset.spectrogram
     value = past.errors.mean()[None] / spec.bins
     levels = explanation.band_levels(quiet.of_blocks(past.blocks[None]), spec)
-    heard = finite(_samples(past.window))
-    excess = (levels - model.knowledge.levels.mean_db).where(heard[:, None], torch.nan)
-    return ViewScores(value.where(heard, torch.nan), {model.preset.views[0]: value}, excess)
+    return ViewScores(value, {model.preset.views[0]: value}, levels - model.knowledge.levels.mean_db)
 
 
 def _samples(window: Window) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 
 from monitor.audio.windows import Window
 from monitor.memcae import continued, crowd, overlap, records
+from monitor.memcae.abreast import Abreast
 from monitor.memcae.crowd import Member, Stack
 from monitor.memcae.preset import Preset
 from monitor.memcae.score import Score
@@ -35,10 +36,12 @@ class Sharing:
 
     Args:
         together: makes different machines of one preset one.
+        abreast: threads that nobody else uses meanwhile.
     """
 
-    def __init__(self, together: Callable[[Sequence[Member]], Stack]) -> None:
+    def __init__(self, together: Callable[[Sequence[Member]], Stack], abreast: Abreast) -> None:
         self._together = together
+        self._abreast = abreast
         self._pasts: dict[str, Past] = {}
         self._ends_s: dict[str, float] = {}  # when each machine's last window ended, UTC, POSIX seconds
 
@@ -60,9 +63,12 @@ class Sharing:
         """
         found: dict[int, Score] = {}
         for turn in _turns(self._sharing(windows, members)):
-            for job in self._jobs(turn):
-                with _one_thread():  # two that divide so little take as long, and twice the processor's time
-                    pasts, scores = _score(job)
+            jobs = list(self._jobs(turn))
+            # small operations: threads beside each other would wait for the interpreter (measured: twice the time)
+            small, large = ([job for job in jobs if (job[-1] is None) == alone] for alone in (False, True))
+            with _one_thread():  # nor do two that divide so little take less long
+                done = [*map(_score, small), *self._abreast.run(_score, large)]
+            for pasts, scores in done:
                 self._pasts.update({past.window.machine: past for past in pasts})
                 found |= scores
         return found

@@ -87,9 +87,11 @@ def test_windows_of_either_hop_cover_the_same_sound_and_those_of_a_second_overla
 
 
 def test_each_hop_gets_its_cost() -> None:
-    costs = hops.measure(speed.SMALL, windows=1, repeats=1, learnt=2)
-    assert tuple(each.hop_s for each in costs) == hops.HOPS_S
-    assert all(each.ms > 0 for each in costs)
+    costs = hops.measure(speed.SMALL, 2, repeats=1, learnt=2)
+    assert [each.time for each in costs] == ["wall", "processor"]
+    for each in costs:
+        assert each.ratio == pytest.approx(each.ms[1] / each.ms[0])
+        assert all(ms > 0 for ms in each.ms)
 
 
 def test_models_from_noise_are_all_different_and_score_noise_as_ever() -> None:

@@ -18,43 +18,48 @@ from monitor.memcae.preset import Preset
 from tests.bench.lab import untrained
 from tests.bench.lab.untrained import WINDOW_S
 
-MACHINES = 4
+MACHINES = (4, 32)
 """Their windows end together, as those of a plant's machines do."""
 HOPS_S = (WINDOW_S, 1.0)
-WINDOWS = 6
-"""Of sound that is scored of every machine and timed."""
+WINDOWS = 1
+"""Of sound that is scored of every machine and timed: few, so that the hops take turns within the same second, on
+a host that is busy now and idle then."""
 GRID_S = 0.256
 """A window may begin half of this before the hop would have it."""
-REPEATS = 3
-"""The hops take turns so often; the median counts."""
+REPEATS = 15
+"""The hops take turns so often; medians count, of the ratio that of the ratios of each turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a second of a machine's sound costs at one hop."""
+    """What a second of a machine's sound costs at either hop."""
 
     preset: str
-    hop_s: float
-    ms: float
-    """Wall time, milliseconds."""
-    processor_ms: float
-    """Processor time of all threads, milliseconds; those that wait for each other awake count."""
+    machines: int
+    time: str
+    """`wall`, or `processor`: of all threads, those that wait for each other awake included."""
+    ms: tuple[float, float]
+    """Milliseconds, by `HOPS_S`."""
+    ratio: float
+    """The second to the first."""
 
 
 def measure(
-    preset: Preset, windows: int = WINDOWS, repeats: int = REPEATS, learnt: int = untrained.LEARNT
-) -> list[Cost]:
-    """The cost at each of ``HOPS_S``, on the CPU."""
-    fleet = Fleet(dict(untrained.models(preset, MACHINES, learnt)), "cpu")
+    preset: Preset, machines: int, windows: int = WINDOWS, repeats: int = REPEATS, learnt: int = untrained.LEARNT
+) -> tuple[Cost, Cost]:
+    """The cost on the CPU, by the clock and by the processor."""
+    fleet = Fleet(dict(untrained.models(preset, machines, learnt)), "cpu")
     fleet.prepare()
-    noise = untrained.noise(preset, MACHINES * (windows + 2), seed=4).numpy()
-    sounds = dict(zip(fleet.models, noise.reshape(MACHINES, -1), strict=True))
-    found: dict[float, list[tuple[float, float]]] = {hop_s: [] for hop_s in HOPS_S}
-    for _ in range(repeats):
-        for hop_s in HOPS_S:
-            found[hop_s].append(_seconds(fleet, preset, sounds, hop_s))
-    scale = 1e3 / (MACHINES * windows * WINDOW_S)
-    return [Cost(preset.name, hop_s, *(scale * np.median(took, axis=0)).tolist()) for hop_s, took in found.items()]
+    noise = untrained.noise(preset, machines * (windows + 2), seed=4).numpy()
+    sounds = dict(zip(fleet.models, noise.reshape(machines, -1), strict=True))
+    took = np.array([[_seconds(fleet, preset, sounds, hop_s) for hop_s in HOPS_S] for _ in range(repeats)])
+    ms = 1e3 / (machines * windows * WINDOW_S) * np.median(took, axis=0)  # [hops, kinds of time]
+    ratios = np.median(took[:, 1] / took[:, 0], axis=0)
+    wall, processor = (
+        Cost(preset.name, machines, name, (float(ms[0, at]), float(ms[1, at])), float(ratios[at]))
+        for at, name in enumerate(("wall", "processor"))
+    )
+    return wall, processor
 
 
 def _seconds(fleet: Fleet, preset: Preset, sounds: Mapping[str, Samples], hop_s: float) -> tuple[float, float]:
