@@ -26,7 +26,7 @@ from monitor.memcae.folded import Folded
 from monitor.memcae.network import inner
 from monitor.memcae.onward import Edge, edge
 from monitor.memcae.preset import QUIET_BLOCK, SEGMENT_STEP, Preset, SpectrogramSpec
-from monitor.memcae.ring import Ring
+from monitor.memcae.ring import Ring, Rows, Total
 from monitor.memcae.spectrogram import averages, in_scale
 from monitor.memcae.views import envelope, quiet
 from monitor.memcae.views.observation import InPieces, Observation
@@ -44,8 +44,10 @@ class Past:
     shapes: Sequence[torch.Size]
     """Of the pieces."""
     rings: Mapping[str, Ring]
-    """What the views average over: `levels` [n, F] of the blocks of the quiet level, nepers; `loudness` [frames];
-    `rises` [frames - 1]; `movement` [segments, bands, octaves]; and of every inner unit, `units` [U, F' * C + F], the
+    """What the views order: `levels` [n, F] of the blocks of the quiet level, nepers; `loudness` [frames]; `rises`
+    [frames - 1]."""
+    totals: Mapping[str, Total]
+    """What they average over: `movement` [segments, bands, octaves]; `units` [U, F' * C + F], over every inner unit the
     sums of the encoder's layer before the last and of target less reconstruction."""
 
 
@@ -79,20 +81,17 @@ def begin(member: Member, window: Window) -> Past:
             seen.envelopes[:, moved.shape[1] * SEGMENT_STEP :],
         ]
     )
-    levels = _levels(seen.averaged, spec).contiguous()
     reconstructed = network.unit_sums(seen.recalled[..., 1:units], inside)
     missing = _by_unit(inside[:, None], units - 2)[..., 0] - reconstructed
-    by_window = {
-        "levels": levels.transpose(1, 2),  # a bin's levels together: they will be sorted again and again
-        "loudness": seen.loudness,
-        "rises": seen.rises,
-        "movement": moved,
-        "units": torch.cat([texture[:, 1:-1].flatten(start_dim=2), missing], dim=2),
-    }
+    units_of = torch.cat([texture[:, 1:-1].flatten(start_dim=2), missing], dim=2)
     rings = {
-        name: Ring(rows[0].numpy().copy(order="K" if name == "levels" else "C")) for name, rows in by_window.items()
+        # a bin's levels together: they will be sorted again and again
+        "levels": Ring(_levels(seen.averaged, spec)[0].contiguous().numpy().T),
+        "loudness": Ring(_own(seen.loudness)),
+        "rises": Ring(_own(seen.rises)),
     }
-    return Past(window, kept[0], shapes, rings)
+    totals = {"movement": Total(_own(moved)), "units": Total(_own(units_of))}
+    return Past(window, kept[0], shapes, rings, totals)
 
 
 def go_on(preset: Preset, stack: Stack, pasts: Sequence[Past], windows: Sequence[Window], by: int) -> None:
@@ -119,18 +118,21 @@ def go_on(preset: Preset, stack: Stack, pasts: Sequence[Past], windows: Sequence
     envelopes = torch.cat([envelopes, new], dim=1)
     moved = envelope.movement(envelopes, spec)
     kept, shapes = _packed([*last.pieces(), ahead[:, count:], envelopes[:, moved.shape[1] * SEGMENT_STEP :]])
-    by_window = {
-        "levels": _levels(heard.averaged, spec).transpose(1, 2),
-        "loudness": new.mean(dim=2),
-        "rises": envelope.rises(envelopes[:, -new.shape[1] - 1 :]),
-        "movement": moved,
-        "units": torch.cat([texture.flatten(start_dim=2), missing], dim=2),
+    ordered = {
+        "levels": _levels(heard.averaged, spec).transpose(1, 2).numpy(),
+        "loudness": new.mean(dim=2).numpy(),
+        "rises": envelope.rises(envelopes[:, -new.shape[1] - 1 :]).numpy(),
     }
-    rows_of = {name: rows.numpy() for name, rows in by_window.items()}
+    averaged = {
+        "movement": moved.contiguous().numpy(),
+        "units": torch.cat([texture.flatten(start_dim=2), missing], dim=2).numpy(),
+    }
     for i, (past, window) in enumerate(zip(pasts, windows, strict=True)):
         past.window, past.kept, past.shapes = window, kept[i], shapes
-        for name, rows in rows_of.items():
+        for name, rows in ordered.items():
             past.rings[name].put(rows[i])
+        for name, rows in averaged.items():
+            past.totals[name].put(rows[i])
 
 
 def observe(preset: Preset, stack: Stack, pasts: Sequence[Past]) -> Observation:
@@ -141,7 +143,7 @@ def observe(preset: Preset, stack: Stack, pasts: Sequence[Past]) -> Observation:
     texture = units[:, :-bins].view(len(pasts), -1, preset.network.channels[-2]) / positions
     seen = Observation(texture.new_empty(0), preset.spectrogram, stack.network)
     vars(seen).update(
-        quiet_db=torch.stack([quiet.of_levels(torch.from_numpy(past.rings["levels"].rows.T)) for past in pasts]),
+        quiet_db=quiet.of_levels([torch.from_numpy(past.rings["levels"].rows.T) for past in pasts]),
         movement=_mean(pasts, "movement"),
         loudness=_all(pasts, "loudness"),
         rises=_all(pasts, "rises"),
@@ -178,9 +180,14 @@ def _by_unit(layer: Tensor, units: int) -> Tensor:
 
 
 def _mean(pasts: Sequence[Past], name: str) -> Tensor:
-    """The mean over what a ring of each machine holds."""
-    rows = [past.rings[name].rows for past in pasts]
-    return torch.from_numpy(np.stack([np.add.reduce(each, axis=0) for each in rows])) / len(rows[0])
+    """The mean over what is kept of each machine."""
+    totals = [past.totals[name] for past in pasts]
+    return torch.from_numpy(np.stack([each.total for each in totals])) / len(totals[0].rows)
+
+
+def _own(rows: Tensor) -> Rows:
+    """The rows of one machine, [1, ...], in memory of their own."""
+    return rows[0].numpy().copy()
 
 
 def _all(pasts: Sequence[Past], name: str) -> Tensor:

@@ -26,6 +26,9 @@ TWO_LAYERS = replace(
     SMALL, network=replace(SMALL.network, widths=(4,)), spectrogram=replace(SMALL.spectrogram, average=16)
 )
 """Its units are as long, of half as many columns."""
+ODD = replace(SMALL, spectrogram=replace(SMALL.spectrogram, n_fft=500))
+"""Its 251 bins are none that three layers halve evenly."""
+PRESETS = {"small": SMALL, "two layers": TWO_LAYERS, "odd": ODD}
 
 
 def _model(machine: str, seed: int = 0, preset: Preset = SMALL) -> MachineModel:
@@ -93,9 +96,13 @@ def test_the_default_preset_shares_in_units_of_half_a_second() -> None:
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(2 * RATE_HZ, 4 * RATE_HZ), st.lists(st.integers(1, 5), min_size=2, max_size=6), st.booleans())
-def test_going_on_scores_as_the_whole_window(size: int, steps: list[int], two: bool) -> None:
-    fleet = Fleet({"a": _model("a", 5, TWO_LAYERS) if two else MODELS["a"]}, "cpu")
+@given(
+    st.integers(2 * RATE_HZ, 4 * RATE_HZ),
+    st.lists(st.integers(1, 5), min_size=2, max_size=6),
+    st.sampled_from(list(PRESETS)),
+)
+def test_going_on_scores_as_the_whole_window(size: int, steps: list[int], preset: str) -> None:
+    fleet = Fleet({"a": _model("a", 5, PRESETS[preset])}, "cpu")
     first = 0
     for step in steps:
         _agree(fleet, [_window(first, size=size)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -35,9 +37,10 @@ def levels(blocks: Tensor) -> Tensor:
     return (blocks + POWER_FLOOR).log_().mul_(0.5)
 
 
-def of_levels(known: Tensor) -> Tensor:
-    """The same as `of_blocks`, of what `levels` gives: [..., n] -> [...]."""
-    return DB_PER_NEPER * _quietest(known).mean(dim=-1)
+def of_levels(known: Sequence[Tensor]) -> Tensor:
+    """The same as `of_blocks`, of what `levels` gives of each window, [F, n]: [B, F]."""
+    quietest = [_quietest(each) for each in known]
+    return torch.stack([each.sum(dim=1) for each in quietest]).mul_(DB_PER_NEPER / quietest[0].shape[1])
 
 
 def _quietest(blocks: Tensor) -> Tensor:

@@ -53,11 +53,11 @@ def _onsets(loudness: Tensor, rise: Tensor) -> Tensor:
     level = ascending(loudness)
     few = max(1, int(LOUDEST * level.shape[1]))
     middle = level[:, level.shape[1] // 2]
-    sudden = rise.topk(few, dim=1).values
+    sudden = ascending(rise)[:, -few:]
     numbers = (
         (rise.mean(dim=1) + ONSET_FLOOR).log(),
         sudden.mean(dim=1),
-        sudden[:, 0],
+        sudden[:, -1],
         (_deviation(rise) + ONSET_FLOOR).log(),
         level[:, -few:].mean(dim=1) - middle,
         middle - level[:, :few].mean(dim=1),
