@@ -32,8 +32,6 @@ from monitor.service.signals import stop_on_signals
 
 _log = structlog.get_logger(__name__)
 
-IDLE_S = 0.05
-"""Wait between turns without a window: a twentieth of the shortest useful hop, and next to no CPU."""
 BEAT_S = 1.0
 """How often the main thread looks whether the work goes on."""
 STUCK_S = 60.0
@@ -181,12 +179,12 @@ class Work:
         inference = self._plant.inference
         try:
             while not self._stop.is_set() and not (self._observe and inference.finished):
+                began_s = time.monotonic()
                 judged = inference.turn()
                 if self._observe is not None:
                     for one in judged:
                         self._observe(one)
-                if not judged and not inference.hurried:
-                    self._stop.wait(IDLE_S)
+                self._stop.wait(max(0.0, began_s + inference.rest_s - time.monotonic()))
                 self._now_and_then()
                 self.beat_s = time.monotonic()
                 if not self._plant.publisher.alive:

@@ -12,7 +12,7 @@ from monitor.audio.source import MODEL_RATE_HZ, Pace, Source
 from monitor.audio.windows import Window, WindowSpec, WindowState, fold, missing
 from monitor.errors import MonitorError
 from monitor.service.backoff import Backoff
-from monitor.service.fetching import HURRIED_S, Fetching
+from monitor.service.fetching import CATCHING_UP_S, HURRIED_S, TURN_S, Fetching
 
 MOST_COUNTED_S = 2.0
 """Of the time between two looks, at most this counts as silence: the thread may have been busy, or the system's clock
@@ -28,8 +28,8 @@ class Heard:
     windows: tuple[Window, ...] = ()
     seconds: tuple[Second, ...] = ()
     """What each second that became complete says of the microphone, per channel."""
-    hurried: bool = False
-    """More sound may be there at once: the source is played as fast as it is read, or catches up."""
+    rest_s: float = TURN_S
+    """How long the source can wait for the next turn, seconds; 0 where more sound may be there at once."""
     opened: bool = False
     """The source came (back) to life in this turn: the first sound since it was opened."""
     problems: tuple[str, ...] = ()
@@ -119,6 +119,7 @@ class Ear:
         self._starve(since_s, fed=bool(blocks) or self.finished)
         brought_s = sum(block.frames / block.rate_hz for block in blocks)
         self._fetching = self._fetching.heard(now_s, brought_s, self._missing_s())
+        rest_s = 0.0 if brought_s >= HURRIED_S else CATCHING_UP_S if self._fetching.fast else TURN_S
         problems = tuple(problem for problem in self.source.problems if problem not in self._problems)
         self._problems.update(problems)
         ended = self.finished and not self._ended
@@ -126,7 +127,7 @@ class Ear:
         return Heard(
             windows=windows,
             seconds=seconds,
-            hurried=brought_s >= HURRIED_S,
+            rest_s=rest_s,
             opened=opened,
             problems=problems,
             ended=ended,

@@ -20,6 +20,7 @@ from monitor.memcae.score import Score
 from monitor.service.book import AlarmBook
 from monitor.service.desk import Desk, Outlet
 from monitor.service.ears import NOTHING, Ear
+from monitor.service.fetching import TURN_S
 from monitor.service.lifetime import alive
 from monitor.service.machines import Watched
 from monitor.service.memory import Memory
@@ -87,7 +88,7 @@ class Inference:
         self._scored = 0
         self._lost = 0
         self._lag_s = 0.0
-        self._hurried = False
+        self._rest_s = TURN_S
 
     @property
     def finished(self) -> bool:
@@ -95,9 +96,9 @@ class Inference:
         return all(ear.finished for ear in self._ears)
 
     @property
-    def hurried(self) -> bool:
-        """True when the last turn brought much sound, though no whole window: more may be there at once."""
-        return self._hurried
+    def rest_s(self) -> float:
+        """From the beginning of the last turn to the next one's, at most, seconds; 0 when more sound may be there."""
+        return self._rest_s
 
     @property
     def watched(self) -> Mapping[str, Watched]:
@@ -123,12 +124,12 @@ class Inference:
         self.desk.turn(self._sound_s)
         heard_at_s = self._clock()
         windows: list[Window] = []
-        self._hurried = False
+        self._rest_s = TURN_S
         for ear in self._ears:
             heard = ear.hear(heard_at_s)
             if heard is NOTHING:
                 continue
-            self._hurried |= heard.hurried
+            self._rest_s = min(self._rest_s, heard.rest_s)
             self._microphones.hear(ear, heard, heard_at_s)
             windows.extend(heard.windows)
         if not windows:

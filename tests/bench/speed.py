@@ -176,9 +176,7 @@ def hop(given: argparse.Namespace) -> None:
     ]
     body = table(["preset", "machines", "time", "hop 10 s, ms", "hop 1 s, ms", "ratio"], rows)
     body += "\n\nPer second of a machine's sound, of machines whose windows end together. What is new of a window of "
-    body += (
-        "`default` is scored by one thread, all else by all. The hops take turns; all are medians."
-    )
+    body += "`default` is scored by one thread, all else by all. The hops take turns; all are medians."
     values = [asdict(cost) for cost in costs]
     _keep(given, "hop", None, {"Overlapping windows": body}, values)
 

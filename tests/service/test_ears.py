@@ -10,10 +10,10 @@ from monitor.audio.source import MODEL_RATE_HZ
 from monitor.audio.windows import Window, WindowSpec
 from monitor.config import Config
 from monitor.service.ears import Ear
+from monitor.service.fetching import CATCHING_UP_S, TURN_S
 from monitor.service.sources import APART_S, build_ears
 
 START_S = 1_700_000_000.3
-TURN_S = 0.05
 
 
 class Counted(SimulatedSource):
@@ -44,15 +44,16 @@ def test_a_real_time_source_is_read_about_once_a_second_and_its_windows_come_in_
 def test_a_fast_source_is_read_at_every_turn() -> None:
     source = Counted("fan", 1, speed=20)
     ear = Ear("fan-1", source, (WindowSpec("fan-1", 0, 10 * MODEL_RATE_HZ, 10 * MODEL_RATE_HZ),))
-    assert len(listen(ear, 10.0)) == 20
+    assert len(listen(ear, 10.0, CATCHING_UP_S)) == 20
     assert source.reads == 201
+    assert ear.hear(START_S + 10.0 + CATCHING_UP_S).rest_s == CATCHING_UP_S
 
 
-def test_a_source_that_gives_all_it_has_is_hurried() -> None:
+def test_a_source_that_gives_all_it_has_is_read_on_at_once_and_one_in_real_time_waits() -> None:
     spec = WindowSpec("fan-1", 0, 20 * MODEL_RATE_HZ, 20 * MODEL_RATE_HZ)
-    assert Ear("fan-1", SimulatedSource("fan", 1, speed=None), (spec,)).hear(START_S).hurried
+    assert Ear("fan-1", SimulatedSource("fan", 1, speed=None), (spec,)).hear(START_S).rest_s == 0.0
     slow = Ear("fan-1", SimulatedSource("fan", 1), (spec,))
-    assert not any(slow.hear(START_S + at_s).hurried for at_s in (0.0, 0.1, 1.2))
+    assert [slow.hear(START_S + at_s).rest_s for at_s in (0.0, 0.1, 1.2)] == [TURN_S] * 3
 
 
 def test_the_sources_of_a_plant_open_one_after_the_other_within_a_hop() -> None:
