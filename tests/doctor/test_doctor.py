@@ -8,9 +8,7 @@ import shutil
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,57 +16,9 @@ from monitor.cli import main
 from monitor.doctor import database, installation
 from monitor.memcae.artifact import CALIBRATION_FILE, CURRENT, MODEL_FILE
 from tests.broker import Broker, Listener, free_port, needs_mosquitto
-from tests.certificates import Certificates
-from tests.service.conftest import HOP_S, WINDOW_S
-from tests.service.plant import Daemon, monitor, write_config
-
-Sounds = Callable[..., list[Path]]
-Capture = pytest.CaptureFixture[str]
-
-SIMULATED = {"fan-1": {"source": {"simulated": "fan", "seed": 3}}}
-WINDOWS = {"window_s": WINDOW_S, "hop_s": HOP_S}
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path / "broker", passwords={"node": "right"}) as running:
-        yield running
-
-
-def configure(tmp_path: Path, state_dir: Path, port: int, machines: Any = None, **mqtt: Any) -> Path:
-    more = {"mqtt": {"host": "127.0.0.1", "port": port, **mqtt}} if mqtt else {}
-    return write_config(tmp_path / "monitor.yaml", state_dir, port, machines or SIMULATED, **WINDOWS, **more)
-
-
-def login(tmp_path: Path, password: str = "right") -> dict[str, str]:
-    (tmp_path / "password").write_text(password)
-    return {"username": "node", "password_file": str(tmp_path / "password")}
-
-
-def examined(capsys: Capture, config: Path) -> tuple[int, dict[str, dict[str, Any]]]:
-    """The exit code, and the checks by name."""
-    code = main(["doctor", "--json", "--config", str(config)])
-    found = json.loads(capsys.readouterr().out)
-    assert found["ok"] is (code == 0)
-    return code, {check["name"]: check for check in found["checks"]}
-
-
-def contents(folder: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Every file with when it was last written and what is in it; the shared memory of SQLite by its name alone."""
-    return {
-        str(path.relative_to(folder)): (
-            (0, 0, b"")
-            if path.name.endswith("-shm")
-            else (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes())
-        )
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def connected(broker: Broker) -> list[str]:
-    return [line for line in broker.log.splitlines() if "New client connected" in line]
-
+from tests.doctor.examined import Capture, Sounds, configure, connected, contents, examined, login
+from tests.service.conftest import WINDOW_S
+from tests.service.plant import Daemon, monitor
 
 # --- a running installation
 
@@ -261,55 +211,3 @@ def test_a_state_directory_that_is_missing_is_a_failure_and_is_not_made(tmp_path
     assert code == 1
     assert found["state directory"]["state"] == "FAIL"
     assert not (tmp_path / "nowhere").exists()
-
-
-# --- the broker
-
-
-@needs_mosquitto
-def test_a_wrong_password_is_told_in_the_brokers_words_and_shown_to_nobody(
-    tmp_path: Path, state_dir: Path, broker: Broker, capsys: Capture
-) -> None:
-    config = configure(tmp_path, state_dir, broker.port, **login(tmp_path, "hunter2"))
-    assert main(["doctor", "--config", str(config)]) == 1
-    shown = capsys.readouterr().out
-    assert "refused the connection: Not authorized" in shown
-    assert "hunter2" not in shown
-
-
-@needs_mosquitto
-@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
-def test_tls_is_checked_with_the_configured_authority(
-    tmp_path: Path, state_dir: Path, capsys: Capture, protocol: str
-) -> None:
-    certificates, strangers = Certificates.make(tmp_path / "own"), Certificates.make(tmp_path / "strange")
-    with Broker(tmp_path / "tls", certificates=certificates) as broker:
-        for authority, state in ((certificates.ca, "ok"), (strangers.ca, "FAIL")):
-            tls = {"tls": {"ca_file": str(authority)}, "protocol": protocol}
-            _, found = examined(capsys, configure(tmp_path, state_dir, broker.port, **tls))
-            assert found["broker"]["state"] == state, found["broker"]
-            if state == "FAIL":
-                assert "certificate is not trusted" in found["broker"]["detail"]
-                assert "ca_file" in found["broker"]["remedy"]
-
-
-@needs_mosquitto
-def test_tls_towards_a_port_without_it_is_told_as_such(tmp_path: Path, state_dir: Path, capsys: Capture) -> None:
-    with Broker(tmp_path / "plain") as broker:
-        _, found = examined(capsys, configure(tmp_path, state_dir, broker.port, tls={}))
-    assert found["broker"]["state"] == "FAIL"
-    assert found["broker"]["remedy"].startswith(f"does port {broker.port} speak TLS?")
-
-
-@pytest.mark.parametrize("tls", [False, True])
-def test_a_host_that_takes_connections_and_never_answers_is_given_up_within_seconds(
-    tmp_path: Path, state_dir: Path, capsys: Capture, tls: bool
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        more: dict[str, Any] = {"tls": {}} if tls else {"keepalive_s": 600}
-        config = configure(tmp_path, state_dir, silent.getsockname()[1], **more)
-        begun_s = time.monotonic()
-        _, found = examined(capsys, config)
-        assert time.monotonic() - begun_s < 15
-    assert found["broker"]["state"] == "FAIL"
-    assert "no answer within 3 s" in found["broker"]["detail"]
