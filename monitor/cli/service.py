@@ -16,9 +16,10 @@ EX_CONFIG = 78
 
 
 def run(config: ConfigOption = None) -> int:
-    """Run the daemon: listen, judge, and publish alarms until SIGTERM or Ctrl-C."""
-    from monitor.service.signals import end_on_signals
+    """Run the daemon: listen, judge, and publish alarms until SIGTERM or Ctrl-C; SIGHUP reloads the configuration."""
+    from monitor.service.signals import end_on_signals, hold_reloads
 
+    hold_reloads()  # it could not be obeyed yet, and would end the process
     try:
         with end_on_signals():  # until the daemon has handlers of its own: torch is loaded first
             loaded = configuration(config)
@@ -27,7 +28,7 @@ def run(config: ConfigOption = None) -> int:
             logs.configure(loaded.log.level, loaded.log.format)
             from monitor.service.daemon import run_daemon
 
-            return run_daemon(loaded)
+            return run_daemon(loaded, lambda: configuration(config))
     except ConfigurationError as error:
         report(error)
         raise typer.Exit(EX_CONFIG) from error

@@ -59,6 +59,8 @@ class MqttSettings:
     """Wait before the first new attempt; doubles from one to the next, with a random part."""
     retry_max_s: float = 60.0
     """Longest wait between attempts: a broker that is back is found within a minute."""
+    resume: bool = False
+    """The first connect takes over what `handover` has left at the broker; MQTT 5's only."""
     window: int = 8
     """Most publishes without acknowledgement; small, so that little is sent twice after a lost connection."""
 
@@ -85,6 +87,14 @@ class Client(paho.Client):
         ending = threading.Thread(target=self.loop_stop, name="mqtt-stop", daemon=True)
         ending.start()
         ending.join(_JOIN_S)
+
+    def break_off(self) -> None:
+        """Go without a word, as after a crash: the broker is to publish the last will when its time has come."""
+        self._sock_close()
+
+    def begin_clean(self) -> None:
+        """Let further connects find no session of before: the outbox is the session."""
+        self._clean_start = True
 
     def wake(self) -> None:
         """Let the turn come now and not within a second; from any thread, never blocks."""
@@ -143,6 +153,18 @@ def make_client(settings: MqttSettings, default_id: str, will: Message | None) -
     if settings.tls is not None:
         client.tls_set_context(_tls_context(settings.tls))
     return client
+
+
+def connect_in_background(client: Client, settings: MqttSettings) -> None:
+    """Have the client connect, and again whenever the connection is lost, once its network thread runs."""
+    clean_start = not settings.resume if settings.protocol == "5" else paho.MQTT_CLEAN_START_FIRST_ONLY  # 5's only
+    client.connect_async(
+        settings.host,
+        settings.port,
+        settings.keepalive_s,
+        clean_start=clean_start,
+        properties=connect_properties(settings),
+    )
 
 
 def connect_properties(settings: MqttSettings) -> Properties | None:

@@ -24,6 +24,7 @@ from monitor.publish.commands import Response
 from monitor.publish.connection import Client, MqttSettings, TlsSettings
 from monitor.publish.encoding import Utc
 from monitor.publish.face import Face
+from monitor.publish.handover import keep_place
 from monitor.publish.inbox import ANSWERS, Answer, Inbox, Incoming
 from monitor.publish.messages import Alarm, Event, Message, Payload, Presence, to_message
 from monitor.publish.outage import Outage
@@ -78,6 +79,8 @@ class Publisher:
         self._closing = False
         self._outage = Outage(outbox.depth)
         self._reconnect = Reconnect(settings)
+        self.has_successor = False
+        """Set before `stop` when another process takes over at once: the broker goes on saying `online` meanwhile."""
 
     @property
     def connected(self) -> bool:
@@ -121,14 +124,7 @@ class Publisher:
         client.on_publish = self._on_publish
         client.on_message = self._inbox.receive
         client.on_subscribe = self._inbox.subscribed
-        clean_start = True if self._settings.protocol == "5" else paho.MQTT_CLEAN_START_FIRST_ONLY  # 5's only
-        client.connect_async(
-            self._settings.host,
-            self._settings.port,
-            self._settings.keepalive_s,
-            clean_start=clean_start,
-            properties=connection.connect_properties(self._settings),
-        )
+        connection.connect_in_background(client, self._settings)
         self._client = client
         client.loop_start()
         if self._face is not None:
@@ -146,9 +142,13 @@ class Publisher:
             self._face.stop()
         self._wait_settled(client, timeout_s - _FAREWELL_S)
         self._closing = True  # from here on events stay in the outbox
-        self._retained.put(self._status(Presence.OFFLINE, reason="stopped"))
-        self._wait_settled(client, max(deadline - time.monotonic(), _FAREWELL_S))
+        if not self.has_successor or self._settings.protocol != "5":
+            self._retained.put(self._status(Presence.OFFLINE, reason="reloading" if self.has_successor else "stopped"))
+            self._wait_settled(client, max(deadline - time.monotonic(), _FAREWELL_S))
+        connected = self.connected
         client.end()
+        if self.has_successor and connected:
+            keep_place(self._settings, self._topics, _FAREWELL_S)
         self._client = None
         self._connected.clear()
 
@@ -257,6 +257,8 @@ class Publisher:
             self._session.begin(properties)
             self._inbox.subscribe(client, mqtt5=self._settings.protocol == "5")
             self._reconnect.succeeded()
+            if self._client is not None:
+                self._client.begin_clean()
             _log.info("connected to the broker", host=self._settings.host, port=self._settings.port)
             self._connected.set()
 

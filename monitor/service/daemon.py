@@ -26,6 +26,7 @@ from monitor.service.lifetime import unexpected_end
 from monitor.service.machines import stamp, watch
 from monitor.service.memory import Memory
 from monitor.service.notify import Notifier
+from monitor.service.reload import Reload, begin_successor, is_successor
 from monitor.service.reports import Reporter
 from monitor.service.retired import retire, topics_of
 from monitor.service.signals import stop_on_signals
@@ -42,32 +43,52 @@ RELOAD_S = 10.0
 """How often the model folders are looked at: a calibration made now is in service within this time."""
 
 
-def run_daemon(config: Config) -> int:
-    """Run until SIGTERM or SIGINT; gives the exit code.
+def run_daemon(config: Config, reread: Callable[[], Config]) -> int:
+    """Run until SIGTERM or SIGINT; gives the exit code. SIGHUP has a successor take over a changed configuration.
+
+    Args:
+        config: of the node.
+        reread: reads it again.
 
     Raises:
         BadInputError: the configuration names something that cannot be used, or no machine has a model.
     """
-    stop = threading.Event()
+    stop, reload = threading.Event(), threading.Event()
+    with stop_on_signals(stop, reload):
+        if _listen(config, reread, stop, reload) and not stop.is_set():
+            begin_successor()
+    return 0
+
+
+def _listen(config: Config, reread: Callable[[], Config], stop: threading.Event, reload: threading.Event) -> bool:
+    """Everything from open to closed; gives whether a successor is to go on."""
     notifier = Notifier.from_environment()
-    with stop_on_signals(stop), contextlib.ExitStack() as stack:
+    successor = is_successor()
+
+    def stopped() -> bool:
+        if successor:  # systemd has watched all along, and loading hundreds of models takes a while
+            notifier.alive()
+        return stop.is_set()
+
+    with contextlib.ExitStack() as stack:
         notifier.status(f"loading the models of {len(config.machines)} machines")
-        crew = gather(config, stop.is_set)
+        crew = gather(config, stopped)
         if crew is None:  # nothing is open yet, and no broker has heard of this start
             notifier.stopping("stopped before it had started")
             _log.info("stopped before it had started")
-            return 0
-        plant = open_plant(config, crew, stack)
-        work = Work(plant, config, stop)
+            return False
+        plant = open_plant(config, crew, stack, successor=successor)
+        work = Work(plant, config, threading.Event())
         stack.callback(work.close)
         work.start()
         machines = len(plant.inference.watched)
         notifier.ready(f"listening to {machines} machines")
         _log.info("started", node=config.node, machines=machines, device=str(plant.fleet.device))
-        _supervise(work, stop, notifier)
-        notifier.stopping("stopping")
-        _log.info("stopping")
-    return 0
+        plant.publisher.has_successor = _supervise(work, stop, notifier, Reload(config, reread, notifier), reload)
+        if not plant.publisher.has_successor:
+            notifier.stopping("stopping")
+            _log.info("stopping")
+        return plant.publisher.has_successor
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +109,7 @@ def open_plant(
     database: str = "state.sqlite",
     *,
     fresh: bool = False,
+    successor: bool = False,
 ) -> Plant:
     """Open everything in order; what ``stack`` closes is the mirror image.
 
@@ -97,6 +119,7 @@ def open_plant(
         stack: takes what is to be closed.
         database: file in the state directory that keeps alarms and detector states.
         fresh: begin with no alarm and unmoved thresholds, whatever the database keeps.
+        successor: a process listened until a moment ago, and has told of its machines.
 
     Raises:
         BadInputError: see `run_daemon`.
@@ -111,7 +134,8 @@ def open_plant(
         outbox.note_outage(told)
     gone = retire(outbox, watched, reporter, time.time())
     topics = Topics(config.mqtt.prefix, config.node)
-    publisher = Publisher(mqtt_settings(config), topics, outbox, face=sparkplug(config, outbox))
+    settings = replace(mqtt_settings(config), resume=successor)
+    publisher = Publisher(settings, topics, outbox, face=sparkplug(config, outbox))
     for topic in (*(each for machine in gone for each in topics_of(machine, topics)), *not_at_home(config, gone)):
         publisher.clear(topic)
     publisher.start()
@@ -123,7 +147,7 @@ def open_plant(
     publisher.send(reporter.info(watched.values(), time.time()))
     for message in home_assistant(config, __version__):
         publisher.retain(message)
-    inference.announce()
+    inference.announce({machine for machine, _ in outbox.documents()} if successor else ())
     return Plant(inference, fleet, publisher, outbox, reporter)
 
 
@@ -235,13 +259,16 @@ class Work:
             self._plant.publisher.send(self._plant.reporter.info(self._plant.inference.watched.values(), time.time()))
 
 
-def _supervise(work: Work, stop: threading.Event, notifier: Notifier) -> None:
-    """Feed the watchdog while the work goes on, until told to stop or the work ends."""
+def _supervise(work: Work, stop: threading.Event, notifier: Notifier, reload: Reload, asked: threading.Event) -> bool:
+    """Feed the watchdog while the work goes on, until told to stop or the work ends; gives whether to start anew."""
     beat_s = BEAT_S if notifier.watchdog_s is None else min(BEAT_S, notifier.watchdog_s / 3)
     status = ""
     while not stop.wait(beat_s) and not work.done.is_set():
         if time.monotonic() - work.beat_s < STUCK_S:
             notifier.alive()
-        if (now := work.status()) != status:
+        if reload.turn(asked):
+            return True
+        if (now := "; ".join(filter(None, (work.status(), reload.doubt)))) != status:
             status = now
             notifier.status(status)
+    return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -111,12 +111,17 @@ class Inference:
         self._lag_s = 0.0
         return counts
 
-    def announce(self) -> None:
-        """Say what every machine's state is before the first window: availability, and the alarms that never were."""
+    def announce(self, heard: Collection[str] = ()) -> None:
+        """Say what every machine's state is before the first window: availability, and the alarms that never were.
+
+        Args:
+            heard: machines that a process listened to until a moment ago: what was told of them holds until it changes.
+        """
         now_s = self._clock()
         for ear in self._ears:
             for machine in ear.machines:
-                self._outlet.send(self._reporter.availability(machine, "not heard yet", now_s))
+                if machine not in heard:
+                    self._outlet.send(self._reporter.availability(machine, "not heard yet", now_s))
         self.desk.announce()
 
     def turn(self) -> tuple[Judged, ...]:

@@ -1,4 +1,4 @@
-"""What the service tells systemd: ready, status, still alive, stopping (sd_notify(3)).
+"""What the service tells systemd: ready, status, still alive, reloading, stopping (sd_notify(3)).
 
 One datagram per message to the AF_UNIX socket named by ``NOTIFY_SOCKET``; silent where there is none, so that the same
 daemon runs from a terminal.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 
@@ -38,6 +39,11 @@ class Notifier:
     def alive(self) -> None:
         """Feed the watchdog; call only while the work really goes on."""
         self._send("WATCHDOG=1")
+
+    def reloading(self, status: str) -> None:
+        """The configuration is read again; `ready` ends it, of this process or of the one that takes its place."""
+        usec = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={usec}\nSTATUS={_one_line(status)}")
 
     def stopping(self, status: str) -> None:
         """A clean stop has begun."""

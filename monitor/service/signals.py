@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as data: an event that everything looks at, and the exit code of an ordinary stop at any time."""
+"""Signals as data: events that everything looks at, and the exit code of an ordinary stop at any time."""
 
 from __future__ import annotations
 
@@ -6,24 +6,34 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import NoReturn
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+STOPS = (signal.SIGTERM, signal.SIGINT)
 """What a service manager sends, and Ctrl-C."""
+RELOAD = signal.SIGHUP
+"""What `systemctl reload` sends."""
 
 
 @contextlib.contextmanager
-def stop_on_signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set ``stop``; the handlers of before return with the context."""
+def stop_on_signals(stop: threading.Event, reload: threading.Event | None = None) -> Iterator[None]:
+    """SIGTERM and SIGINT set ``stop``, SIGHUP ``reload`` if given; the handlers of before return with the context.
 
-    def end(signum: int, _frame: FrameType | None) -> None:
-        del signum
-        stop.set()
-
-    with _handled(end):
-        yield
+    A SIGHUP that `hold_reloads` kept is let through; those that come after the context are held again.
+    """
+    handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]]
+    handlers = dict.fromkeys(STOPS, lambda _signum, _frame: stop.set())
+    if reload is not None:
+        handlers[RELOAD] = lambda _signum, _frame: reload.set()
+    with _handled(handlers):
+        if reload is not None:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {RELOAD})
+        try:
+            yield
+        finally:
+            if reload is not None:
+                hold_reloads()
 
 
 @contextlib.contextmanager
@@ -37,13 +47,21 @@ def end_on_signals() -> Iterator[None]:
         del signum
         os._exit(0)
 
-    with _handled(end):
+    with _handled(dict.fromkeys(STOPS, end)):
         yield
 
 
+def hold_reloads() -> None:
+    """Keep a SIGHUP until something can be done about it, also while one process takes another's place.
+
+    The mask and what is pending outlive execve(2), which handlers do not; by itself the signal would end the process.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {RELOAD})
+
+
 @contextlib.contextmanager
-def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in SIGNALS}
+def _handled(handlers: Mapping[signal.Signals, Callable[[int, FrameType | None], None]]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
