@@ -107,7 +107,15 @@ def test_check_prints_the_effective_configuration_which_reads_back_as_the_same(
     again = tmp_path / "again.yaml"
     again.write_text(shown.out)
     assert load_config(again).model_dump() == load_config(EXAMPLE).model_dump()
-    assert shown.err == f"{EXAMPLE}: valid, 5 machines\n"
+    assert shown.err.splitlines()[0] == f"{EXAMPLE}: valid, 5 machines"
+
+
+def test_check_notes_recordings_that_are_not_there(capsys: pytest.CaptureFixture[str], config: Path) -> None:
+    config.write_text("machines: {fan-1: {source: {recording: [gone.wav, monitor.yaml]}}}")
+    assert main(["check", "--config", str(config)]) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("monitor: note:")]
+    missing = config.parent / "gone.wav"
+    assert notes == [f"monitor: note: machines.fan-1.source.recording: {missing}: no such file or folder"]
 
 
 def test_check_says_every_problem_and_exits_with_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from monitor.audio.source import MODEL_RATE_HZ, Pace
 from monitor.errors import RecordingError
 
 __all__ = [
+    "NamedRecordings",
     "RecordingSet",
     "RecordingSource",
     "find_recordings",
@@ -185,6 +186,47 @@ class RecordingSource:
 
     def _next(self) -> _Piece | None:
         return next(self._audio, None) if self._audio is not None else None
+
+
+class NamedRecordings(RecordingSource):
+    """Recordings that are looked for whenever they are opened, as a microphone is: a share may be mounted later.
+
+    Args:
+        names: files, folders and patterns, as `find_recordings` takes them.
+        speed: as for `RecordingSource`.
+        loop: likewise.
+        channels: likewise.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str | Path],
+        speed: float | None = 1.0,
+        *,
+        loop: bool = False,
+        channels: int | None = None,
+    ) -> None:
+        super().__init__((), speed, loop=loop, channels=channels)
+        self._names = tuple(names)
+        self._missing: tuple[str, ...] = ()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """One line for each name that led to no recording, and for each file that could not be read to its end."""
+        return (*self._missing, *super().problems)
+
+    def open(self, now_s: float) -> None:
+        """Look for the recordings, and begin with the first; see `RecordingSource.open`.
+
+        Raises:
+            RecordingError: there is none, or none can be read.
+        """
+        self.close()
+        found = find_recordings(self._names)
+        self._paths, self._missing = found.files, found.problems
+        if not found.files:
+            raise RecordingError("; ".join(found.problems) or _none_readable(()))
+        super().open(now_s)
 
 
 def _none_readable(problems: tuple[str, ...]) -> str:

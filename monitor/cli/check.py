@@ -41,7 +41,10 @@ def check(
 
 
 def _missing(config: Config) -> Iterator[str]:
-    """The files that the configuration names and this user cannot read, one line each."""
+    """The files that the configuration names and this user cannot find or read, one line each."""
+    from monitor.audio.recording_set import find_recordings
+    from monitor.config import RecordingSource
+
     try:
         config.mqtt_password()
     except ConfigurationError as error:
@@ -54,3 +57,7 @@ def _missing(config: Config) -> Iterator[str]:
                 path.open("rb").close()
         except OSError as error:
             yield f"mqtt.tls.{key}: {path} cannot be read: {error.strerror}"
+    for machine, settings in config.machines.items():
+        if isinstance(settings.source, RecordingSource):
+            for problem in find_recordings(settings.source.recording).problems:
+                yield f"machines.{machine}.source.recording: {problem}"

@@ -11,8 +11,8 @@ from monitor.audio.address import without_credentials
 from monitor.audio.cards import read_cards, same_device
 from monitor.audio.microphone import MicrophoneSource as Microphone
 from monitor.audio.pcm import PcmFormat, pcm_source
+from monitor.audio.recording import NamedRecordings
 from monitor.audio.recording import RecordingSource as Playback
-from monitor.audio.recording_set import find_recordings
 from monitor.audio.simulated import FaultSpec
 from monitor.audio.simulated import SimulatedSource as Simulation
 from monitor.audio.source import MODEL_RATE_HZ, Source
@@ -27,7 +27,7 @@ from monitor.config import (
     StdinSource,
     StreamSource,
 )
-from monitor.errors import ConfigurationError, RecordingError
+from monitor.errors import ConfigurationError
 from monitor.memcae.preset import PRESETS
 from monitor.service.ears import Ear
 
@@ -42,7 +42,6 @@ def build_ears(config: Config) -> tuple[Ear, ...]:
     """An ear per source; machines on one microphone share it, whichever selectors they name it by.
 
     Raises:
-        RecordingError: a machine's recordings cannot be found.
         ConfigurationError: a stream's password cannot be read, a simulated machine cannot have its fault, or machines
             describe standard input differently.
     """
@@ -111,10 +110,7 @@ def replay_ears(config: Config, recordings: Mapping[str, Sequence[Path]], speed:
 
 def _own_source(source: RecordingSource | SimulatedSource) -> Source:
     if isinstance(source, RecordingSource):
-        found = find_recordings(source.recording)
-        if not found.files:
-            raise RecordingError("; ".join(found.problems) or f"{source.recording}: no recordings")
-        return Playback(found.files, source.factor, loop=source.loop, channels=source.channel)
+        return NamedRecordings(source.recording, source.factor, loop=source.loop, channels=source.channel)
     fault = source.fault
     spec = None if fault is None else _fault(fault)
     try:
@@ -132,7 +128,7 @@ def ear_alone(config: Config, machine: str, changes: Mapping[str, object]) -> Ea
     """One machine's ear as the daemon would have it, but for ``changes`` of its source's keys.
 
     Raises:
-        RecordingError, ConfigurationError: as `build_ears`.
+        ConfigurationError: as `build_ears`.
     """
     settings = config.machine(machine)
     source = settings.source.model_copy(update=changes)

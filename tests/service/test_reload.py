@@ -17,7 +17,7 @@ import pytest
 
 from tests.broker import Broker, listening, needs_mosquitto
 from tests.service.conftest import HOP_S, WINDOW_S
-from tests.service.plant import Daemon, write_config
+from tests.service.plant import Daemon, give_model, write_config
 
 pytestmark = needs_mosquitto
 
@@ -99,7 +99,7 @@ def plant(tmp_path: Path, state_dir: Path, sounds: Sounds) -> Iterator[Plant]:
 def test_a_changed_configuration_is_taken_over_by_the_same_process_while_alarms_stand_and_nobody_is_alarmed(
     plant: Plant,
 ) -> None:
-    shutil.copytree(plant.state_dir / "models" / "fan-1", plant.state_dir / "models" / "fan-2", symlinks=True)
+    give_model(plant.state_dir, "fan-2")
     with listening(plant.broker) as listener:
         plant.start()
         listener.wait_for(lambda it: any(one.json["event"] == "raised" for one in it.on(EVENT)), "the alarm", 60)
@@ -110,6 +110,7 @@ def test_a_changed_configuration_is_taken_over_by_the_same_process_while_alarms_
         assert "listening to 2 machines" in plant.manager.wait("READY=1")
         before = len(listener.on(SCORE))
         listener.wait_for(lambda it: it.on(f"{BASE}/machine/fan-2/score"), "the new machine's score", 60)
+        arrived = [one.json["state"] for one in listener.on(f"{BASE}/machine/fan-2/availability")]
         listener.wait_for(lambda it: len(it.on(SCORE)) > before + 10, "the old machine's scores", 60)
         assert {one.json["state"] for one in listener.on(STATUS)} == {"online"}
         assert plant.daemon.terminate() == 0
@@ -123,6 +124,7 @@ def test_a_changed_configuration_is_taken_over_by_the_same_process_while_alarms_
     assert [one["event"] for one in events] == ["raised"]
     assert standing is not None
     assert standing.json["active"]
+    assert arrived == ["offline", "online"]
     assert availability == ["offline", "online", "online"]  # "not heard yet" at the very start alone
 
 

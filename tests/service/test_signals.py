@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.memcae import artifact
 from tests.broker import Broker, listening, needs_mosquitto, wait_until
-from tests.service.plant import Daemon, write_config
+from tests.service.plant import Daemon, give_model, write_config
 
 MACHINES = 300
 """Their models take seconds to load."""
@@ -24,10 +23,8 @@ AT_ONCE_S = 2.0
 @pytest.fixture
 def many(state_dir: Path) -> Path:
     """A state directory with the models of `fan-1` to `fan-300`."""
-    model = artifact.load_model(state_dir, "fan-1")
     for number in range(2, MACHINES + 1):
-        name = f"fan-{number}"
-        artifact.save_version(state_dir, name, model, created_s=0.0, code_version="", training={})
+        give_model(state_dir, f"fan-{number}")
     return state_dir
 
 
