@@ -36,7 +36,7 @@ def examine(path: Path, *, running: bool | None) -> Finding:
         if not path.exists():
             told = f"{path} is not there yet: no daemon has ever run here"
             return note("database", told, "sudo systemctl start monitor")
-        with _reading(path, running=running) as connection:
+        with reading(path, running=running) as connection:
             return _read(connection, path)
     except PermissionError:
         return note("database", f"{path} is not for this user to read", "sudo monitor doctor")
@@ -57,7 +57,7 @@ def _trouble(path: Path, error: sqlite3.DatabaseError) -> Finding:
 
 
 @contextmanager
-def _reading(path: Path, *, running: bool | None) -> Iterator[sqlite3.Connection]:
+def reading(path: Path, *, running: bool | None) -> Iterator[sqlite3.Connection]:
     """The database as it stands.
 
     SQLite makes the files `-wal` and `-shm` even for a reader when they are missing, and root would own them. A daemon

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from monitor.config import Config
-from monitor.doctor import broker, database, installation, lock, models, sources, system
+from monitor.doctor import alarms, broker, database, installation, lock, models, sources, system
 from monitor.doctor.bounded import TooSlowError, checked, each, within
 from monitor.doctor.finding import Finding, fail, note, ok
 from monitor.errors import MonitorError
@@ -47,6 +49,7 @@ def examine(config: Config, path: Path) -> Iterator[Finding]:
     yield from each("model", names, QUICK_S, lambda machine: models.model(config, machine))
     look = sources.Sources(config, running=running is not False)
     yield from each("source", names, SOURCE_S, look.examine)
+    yield from _alarms(config, running=running)
     yield from checked("broker", BROKER_S, lambda: [broker.examine(config, password)])
     yield system.clock()
 
@@ -56,6 +59,23 @@ def _password(config: Config) -> installation.Password:
         return within(QUICK_S, lambda: installation.broker_password(config))
     except (MonitorError, OSError) as error:
         return installation.Password(fail("password", str(error)), known=False)
+
+
+def _alarms(config: Config, *, running: bool | None) -> Iterator[Finding]:
+    """What the daemon knows; nothing where its database cannot be read, which `database` has told already."""
+    path = config.state_dir / "state.sqlite"
+    try:
+        known = within(DATABASE_S, lambda: alarms.read(path, running=running))
+    except (MonitorError, OSError, sqlite3.Error, ValueError):
+        return
+    if not known.documents:
+        return
+    now_s = time.time()
+    for machine in config.machines:
+        yield alarms.machine_finding(known, config, machine, now_s, running=running is not False)
+    node = alarms.node_finding(known) if running else None
+    if node is not None:
+        yield node
 
 
 def _running(path: Path) -> bool | None:
