@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from monitor.config import Config
-from monitor.doctor import alarms, broker, database, installation, lock, models, sources, system
+from monitor.doctor import access, alarms, broker, database, installation, lock, models, sources, system
 from monitor.doctor.bounded import TooSlowError, checked, each, within
 from monitor.doctor.finding import Finding, fail, note, ok
 from monitor.errors import MonitorError
@@ -46,7 +47,9 @@ def examine(config: Config, path: Path) -> Iterator[Finding]:
         yield unit
     yield from checked("compute device", LOAD_S, lambda: [models.compute_device(config.device)])
     names = tuple(config.machines)
-    yield from each("model", names, QUICK_S, lambda machine: models.model(config, machine))
+    # Root reads what the service cannot: it is looked at as the service's user.
+    user = access.service_user(system.unit_user(), config.state_dir) if os.geteuid() == 0 else None
+    yield from each("model", names, QUICK_S, lambda machine: models.model(config, machine, user))
     look = sources.Sources(config, running=running is not False)
     yield from each("source", names, SOURCE_S, look.examine)
     yield from _alarms(config, running=running)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from monitor.config import Config
+from monitor.doctor.access import User, unreadable
 from monitor.doctor.finding import Finding, fail, note, ok
 from monitor.errors import ArtifactError, DeviceError
-from monitor.memcae.artifact import list_versions, load_model
+from monitor.memcae.artifact import CALIBRATION_FILE, MODEL_FILE, list_versions, load_model
 from monitor.memcae.fleet import choose_device
 from monitor.service.machines import mismatch, read_calibration
 
 
-def model(config: Config, machine: str) -> Finding:
-    """Whether the machine has a model that can be used, and a calibration made for what is configured."""
+def model(config: Config, machine: str, user: User | None = None) -> Finding:
+    """Whether the machine has a model that can be used, and a calibration made for what is configured.
+
+    Args:
+        config: of the node.
+        machine: its id.
+        user: who has to read it; None is whoever runs this.
+    """
     name, folder = f"{machine} model", config.state_dir
     recordings = folder / "recordings" / machine
     train, calibrate = f"monitor train {machine} {recordings}", f"monitor calibrate {machine} {recordings}"
@@ -25,17 +34,36 @@ def model(config: Config, machine: str) -> Finding:
         return fail(
             name, told, f"{train}{f'; or monitor models activate {machine} {versions[-1]}' if versions else ''}"
         )
+    return _closed(folder, machine, loaded.version, user) or _calibrated(
+        config, machine, loaded.version, train, calibrate
+    )
+
+
+def _closed(folder: Path, machine: str, version: str, user: User | None) -> Finding | None:
+    """What keeps the service's user from reading the version; None when nothing does."""
+    kept = folder / "models" / machine
+    files = (kept / version / MODEL_FILE, kept / version / CALIBRATION_FILE)
+    closed = None if user is None else unreadable(user, files)
+    if closed is None or user is None:
+        return None
+    file, by = closed
+    told = f"{file} cannot be read by {user.name}, who runs the service: {by} does not let him"
+    return fail(f"{machine} model", told, f"sudo chown -R {user.name}: {kept}; namei -l {file}")
+
+
+def _calibrated(config: Config, machine: str, version: str, train: str, calibrate: str) -> Finding:
+    name, folder = f"{machine} model", config.state_dir
     try:
-        calibration = read_calibration(folder, machine, loaded.version)
+        calibration = read_calibration(folder, machine, version)
     except ArtifactError as error:
         return fail(name, str(error), calibrate)
     if calibration is None:
-        return fail(name, f"{loaded.version} has no calibration: it scores and never alarms", calibrate)
+        return fail(name, f"{version} has no calibration: it scores and never alarms", calibrate)
     doubt = mismatch(config, machine, calibration)
     if doubt is None:
-        return ok(name, f"{loaded.version}, calibrated for what is configured")
+        return ok(name, f"{version}, calibrated for what is configured")
     told = doubt.removeprefix(f"{machine}: ").partition("; `monitor")[0]
-    return note(name, f"{loaded.version}: {told}", train if config.window_s != calibration.window_s else calibrate)
+    return note(name, f"{version}: {told}", train if config.window_s != calibration.window_s else calibrate)
 
 
 def compute_device(wanted: str) -> Finding:

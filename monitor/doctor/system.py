@@ -50,6 +50,19 @@ def _ask(systemctl: str, question: str) -> str:
     return done.stdout.strip()
 
 
+def unit_user() -> str | None:
+    """`User=` of the installed unit; None where there is none, or systemd does not say."""
+    systemctl = shutil.which("systemctl")
+    if systemctl is None or not SYSTEMD.is_dir():
+        return None
+    command = [systemctl, "show", "--property=User", "--value", UNIT]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_S, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
+
+
 def clock() -> Finding:
     """Whether the kernel holds its clock for synchronised; alarms come all the same, with wrong times."""
     try:
