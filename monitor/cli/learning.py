@@ -100,7 +100,8 @@ def calibrate(
     hop_s: HopOption = None,
     device: DeviceOption = None,
     accept: Annotated[
-        bool, typer.Option("--accept", help="Take the recordings for normal even where they score far too high.")
+        bool,
+        typer.Option("--accept", help="Take the recordings even where they score far too high, or are far too short."),
     ] = False,
 ) -> None:
     """Set the thresholds anew from fresh normal recordings, without training, and say what changed."""

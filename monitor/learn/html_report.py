@@ -101,7 +101,7 @@ def render(report: Report, pictures: Sequence[Picture]) -> str:
         f"<p class=made>{made} · model version <code>{escape(report.version)}</code></p></header>",
         _verdict(report),
         _tiles(report),
-        _notes(report.warnings),
+        _notes((*wording.warning(report.calibration), *report.warnings)),
         *(_figure(drawn[name]) for name in ("scores", "histogram", "spectrum") if name in drawn),
         _training(report, drawn),
         _facts(report),

@@ -127,6 +127,7 @@ def _promise(calibration: Calibration, command: str) -> tuple[str, ...]:
         wording.method(calibration),
         wording.expectation(calibration),
         wording.outcome(calibration, command),
+        *(f"WARNING: {line}" for line in wording.warning(calibration)),
     )
 
 
