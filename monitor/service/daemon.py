@@ -96,7 +96,7 @@ def open_plant(
         crew: who hears and judges.
         stack: takes what is to be closed.
         database: file in the state directory that keeps alarms and detector states.
-        fresh: begin with no alarm and unmoved thresholds, whatever the database keeps.
+        fresh: begin with no alarm and unmoved thresholds, whatever the database keeps, and leave nothing retained.
 
     Raises:
         BadInputError: see `run_daemon`.
@@ -115,7 +115,7 @@ def open_plant(
     for topic in (*(each for machine in gone for each in topics_of(machine, topics)), *not_at_home(config, gone)):
         publisher.clear(topic)
     publisher.start()
-    stack.callback(publisher.stop, STOP_S / 2)
+    stack.callback(publisher.stop, STOP_S / 2, leave_nothing=fresh)
     kept = config.evidence
     clips = EvidenceStore(config.state_dir, kept.max_mb * 1_000_000, kept.max_days) if kept.enabled else None
     memory = Memory(watched, {} if fresh else outbox.states())

@@ -51,7 +51,7 @@ def replay(
     speed: float | None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Summary]:
-    """Hear ``recordings`` in place of the configured sources, until their end or a signal.
+    """Hear ``recordings`` in place of the configured sources, until their end or a signal; nothing stays retained.
 
     Args:
         config: of the node; only the machines named in ``recordings`` are run.
