@@ -34,7 +34,7 @@ NeededReasonOption = Annotated[str, typer.Option(help="Why; it is kept.", show_d
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-@app.command("list")
+@app.command("list", short_help="List the alarms that are not normal.")
 def list_alarms(
     config: ConfigOption = None,
     every: Annotated[bool, typer.Option("--all", help="Those that are normal, too.")] = False,
@@ -125,7 +125,7 @@ def in_service(
     _order("in-service", alarm, config, by, reason)
 
 
-@app.command("reset")
+@app.command("reset", short_help="Release the latch of an alarm that is over.")
 def reset(alarm: AlarmArgument, config: ConfigOption = None, by: ByOption = None, reason: ReasonOption = None) -> None:
     """Release the latch of an alarm that is over and acknowledged."""
     _order("reset", alarm, config, by, reason)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.audio.source import MODEL_RATE_HZ
+from monitor.counted import counted
 from monitor.detect.calibration import Calibration, calibrate
 from monitor.errors import CalibrationError
 from monitor.learn import wording
@@ -25,6 +26,10 @@ from monitor.memcae import artifact
 MOST_ABOVE = 0.25
 """Share of fresh windows above the old threshold from which on they are not taken for normal sound unasked: drift moves
 a level, and a quarter of the windows in alarm is what a fault looks like."""
+
+
+NAMED = 5
+"""Recordings named in one line; more are no help on it."""
 
 
 def recalibrate(
@@ -71,8 +76,8 @@ def _recalibrate(
     fresh = [each for each in dataset.recordings if each.digest not in known]
     if not fresh:
         raise CalibrationError(
-            f"{job.machine}: the model was trained on every one of the {len(dataset.recordings)} recordings; "
-            "a threshold needs sound that it does not know"
+            f"{job.machine}: the model was trained on every one of the "
+            f"{counted(len(dataset.recordings), 'recording')}; a threshold needs sound that it does not know"
         )
     scores = []
     for place, each in enumerate(fresh):
@@ -103,12 +108,20 @@ def _recalibrate(
         recordings=tuple(each.path for each in fresh),
         seconds=tuple(each.seconds for each in fresh),
         problems=dataset.problems,
-        warnings=tuple(f"{path.name} was left out: the model was trained on it" for path in seen),
+        warnings=_left_out(seen),
         old=old,
         new=new,
         scores=tuple(scores),
         spectrum=normal_spectrum(fresh),
     )
+
+
+def _left_out(seen: Sequence[Path]) -> tuple[str, ...]:
+    """One line for the recordings that the model knows, if there are any."""
+    if not seen:
+        return ()
+    names = ", ".join(path.name for path in seen[:NAMED]) + (", ..." if len(seen) > NAMED else "")
+    return (f"left out, because the model was trained on them: {counted(len(seen), 'recording')} ({names})",)
 
 
 def _learnt(state_dir: Path, machine: str, version: str) -> Sequence[str]:

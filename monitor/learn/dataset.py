@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from monitor.audio.block import Samples
 from monitor.audio.recording import inspect_recording, read_channel
 from monitor.audio.source import MODEL_RATE_HZ
+from monitor.counted import counted
 from monitor.detect.calibration import FEWEST_WINDOWS
 from monitor.errors import RecordingError, TrainingError
 from monitor.learn.progress import Progress, ProgressCallback, silent
 from monitor.learn.room import Room, Sound, Stretch
-from monitor.learn.wording import counted
 from monitor.memcae.model import LEAST_SECONDS
 
 LEAST_PARTS = 4

@@ -13,6 +13,7 @@ import torch
 
 import monitor
 from monitor.audio.level import rms_dbfs
+from monitor.counted import counted
 from monitor.detect.calibration import FEWEST_WINDOWS, calibrate
 from monitor.learn import references
 from monitor.learn.dataset import Dataset, Recording, count_windows, parts, read_dataset, too_little
@@ -162,7 +163,7 @@ def _warnings(dataset: Dataset, units: Sequence[Recording], fitted: Fitted, outl
         )
     if len(units) > len(dataset.recordings):
         warnings.append(
-            f"{len(dataset.recordings)} recordings were cut into {len(units)} parts to hold some out: parts of one "
+            f"{counted(len(dataset.recordings), 'recording')} gave {len(units)} parts, to hold some out: parts of one "
             "recording are alike, so that the threshold may be too low; record on several days"
         )
     elif of_one_session([each.path for each in dataset.recordings], [each.seconds for each in dataset.recordings]):

@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from monitor.counted import counted
 from monitor.learn import wording
 from monitor.learn.html_style import STYLE
 from monitor.learn.pictures import Picture, Report, draw_pictures
@@ -147,7 +148,7 @@ def _tiles(report: Report) -> str:
         (
             "Normal sound",
             f"{sum(report.seconds) / 60:.1f} <small>min</small>",
-            f"{len(report.recordings)} recordings, {len(report.problems)} skipped",
+            f"{counted(len(report.recordings), 'recording')}, {len(report.problems)} skipped",
         ),
     ]
     cells = "".join(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from monitor.counted import counted
 from monitor.detect.alarm import AlarmPolicy
 from monitor.detect.budget import Budget
 from monitor.detect.calibration import CONFORMAL, Calibration
@@ -44,11 +45,6 @@ def duration(minutes: float) -> str:
     if minutes / 60 < FEW_DAYS:
         return _rounded(minutes / 60, "hour")
     return _rounded(minutes / 60 / 24, "day")
-
-
-def counted(number: int, thing: str) -> str:
-    """``1 recording`` or ``3 recordings``."""
-    return f"{number} {thing}" + ("" if number == 1 else "s")
 
 
 def _rounded(value: float, unit: str) -> str:
@@ -184,7 +180,7 @@ def facts(calibration: Calibration) -> tuple[Fact, ...]:
         Fact(
             "Normal sound",
             f"{c.audio_s / 60:.1f} minutes",
-            f"What the calibration stands on, from {c.n_recordings} recordings or parts.",
+            f"What the calibration stands on, from {counted(c.n_recordings, 'recording')}, or parts of them.",
         ),
     )
 

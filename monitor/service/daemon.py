@@ -13,6 +13,7 @@ import structlog
 
 from monitor import __version__
 from monitor.config import Config
+from monitor.counted import counted
 from monitor.memcae.fleet import Fleet
 from monitor.publish.evidence import EvidenceStore
 from monitor.publish.mqtt import Publisher
@@ -51,7 +52,7 @@ def run_daemon(config: Config) -> int:
     stop = threading.Event()
     notifier = Notifier.from_environment()
     with stop_on_signals(stop), contextlib.ExitStack() as stack:
-        notifier.status(f"loading the models of {len(config.machines)} machines")
+        notifier.status(f"loading the models of {counted(len(config.machines), 'machine')}")
         crew = gather(config, stop.is_set)
         if crew is None:  # nothing is open yet, and no broker has heard of this start
             notifier.stopping("stopped before it had started")
@@ -62,7 +63,7 @@ def run_daemon(config: Config) -> int:
         stack.callback(work.close)
         work.start()
         machines = len(plant.inference.watched)
-        notifier.ready(f"listening to {machines} machines")
+        notifier.ready(f"listening to {counted(machines, 'machine')}")
         _log.info("started", node=config.node, machines=machines, device=str(plant.fleet.device))
         _supervise(work, stop, notifier)
         notifier.stopping("stopping")
@@ -171,9 +172,10 @@ class Work:
 
     def status(self) -> str:
         """One line for `systemctl status`."""
-        waiting = self._plant.publisher.depth
+        machines = counted(len(self._plant.inference.watched), "machine")
+        waiting = counted(self._plant.publisher.depth, "event")
         broker = "connected" if self._plant.publisher.connected else "NOT connected"
-        return f"{len(self._plant.inference.watched)} machines; broker {broker}, {waiting} events waiting"
+        return f"{machines}; broker {broker}, {waiting} waiting"
 
     def _run(self) -> None:
         inference = self._plant.inference

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from monitor.config import load_config
+from monitor.counted import counted
 from monitor.detect.verdict import VerdictState
 from monitor.errors import BadInputError
 from monitor.service.replay import Summary, replay
@@ -63,7 +64,7 @@ def test_no_healthy_recording_that_was_not_learnt_raises_an_alarm(fan: FanJob, c
 def test_a_replay_prints_what_was_raised_and_a_summary(fan: FanJob, config: Path) -> None:
     summary, lines = replayed(config, fan.anomaly[0])
     assert "anomaly raised" in lines[0]
-    assert lines[-1].endswith(f"{summary.raised} anomaly alarms raised")
+    assert lines[-1].endswith(f"{counted(summary.raised, 'anomaly alarm')} raised")
 
 
 def test_the_training_says_honestly_what_so_little_sound_cannot_promise(fan: FanJob) -> None:
