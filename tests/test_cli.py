@@ -255,3 +255,14 @@ def test_the_effective_configuration_is_yaml_1_1_too(capsys: pytest.CaptureFixtu
     assert values["node"] == "on"
     assert list(values["machines"]) == ["no"]
     assert os.environ["PYDANTIC_DISABLE_PLUGINS"] == "__all__"
+
+
+@pytest.mark.parametrize("arguments", [[], ["alarms"], ["models"]])
+def test_the_list_of_commands_says_whole_sentences_in_80_columns(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([*arguments, "--help"]) == 0
+    _, _, listed = capsys.readouterr().out.partition("Commands:\n")
+    assert len(listed.splitlines()) >= 2
+    assert all(line.endswith(".") and not line.endswith("...") and len(line) <= 80 for line in listed.splitlines())

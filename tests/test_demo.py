@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.demo import show
 from tests.broker import Broker, free_port, listening, needs_mosquitto
 from tests.service.plant import monitor
 
@@ -55,3 +56,15 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     done = monitor("demo", "--out", str(tmp_path / "file"))
     assert done.returncode == 2
     assert done.stderr == f"monitor: error: --out: {tmp_path / 'file'} cannot be made: File exists\n"
+
+
+def test_a_folder_in_use_is_left_alone_and_an_earlier_demos_is_not(tmp_path: Path) -> None:
+    (tmp_path / "state.sqlite").write_text("a plant's")
+    done = monitor("demo", "--out", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"monitor: error: --out: {tmp_path} is in use")
+    assert [path.name for path in tmp_path.iterdir()] == ["state.sqlite"]
+    own = tmp_path / "demo"
+    assert show.home_of(own) == own
+    (own / "monitor.yaml").write_text("of an earlier demo")
+    assert show.home_of(own) == own

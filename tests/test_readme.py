@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from paho.mqtt import publish
 
 from monitor.publish.topics import Topics
+from tests.broker import Broker, listening, needs_mosquitto
 from tests.service.plant import monitor, train_quick, write_recordings
 
 
@@ -52,3 +57,23 @@ def test_every_topic_of_the_table_is_one_of_the_contract(readme: str) -> None:
     table = readme[readme.index("| topic | QoS | retained | says |") : readme.index("Events and alarm states")]
     named = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
     assert {f"monitor/node/{name}" for name in named} >= contract
+
+
+@needs_mosquitto
+def test_the_line_that_clears_what_a_removed_node_had_retained_clears_that_and_nothing_else(
+    readme: str, tmp_path: Path
+) -> None:
+    (line,) = re.findall(r"^mosquitto_sub .*--remove-retained.*$", readme, re.MULTILINE)
+    program = shutil.which("mosquitto_sub")
+    if program is None:
+        pytest.skip("mosquitto_sub is not installed")
+    with Broker(tmp_path) as broker:
+        own = ("monitor/hall3-pc1/status", "monitor/hall3-pc1/machine/fan-1/alarm/anomaly")
+        publish.multiple(
+            [(topic, b"{}", 1, True) for topic in (*own, "monitor/other/status")], "127.0.0.1", broker.port
+        )
+        words = shlex.split(line.replace("-h broker.plant.lan", f"-p {broker.port}").replace("-W 5", "-W 2"))
+        subprocess.run([program, *words[1:]], capture_output=True, check=False, timeout=30)
+        with listening(broker) as late:
+            late.wait_read()
+            assert [each.topic for each in late.messages] == ["monitor/other/status"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Threads that spin while they wait for each other make torch many times slower as soon as anything else runs on the
     # PC (measured on two cores under load: 100 ms a training step instead of 1180 ms). Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _write_anything()
     try:
         code = _invoke(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()
@@ -51,6 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report(MonitorError(f"{error.filename}: {error.strerror}; run this with sudo, or as a user who may"))
         return MonitorError.exit_code
     return code
+
+
+def _write_anything() -> None:
+    """What the terminal's encoding has no letter for is written as its number, as on stderr: no name ends a command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _invoke(arguments: list[str]) -> int:

@@ -34,7 +34,7 @@ NeededReasonOption = Annotated[str, typer.Option(help="Why; it is kept.", show_d
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-@app.command("list")
+@app.command("list", short_help="List the alarms that are not normal.")
 def list_alarms(
     config: ConfigOption = None,
     every: Annotated[bool, typer.Option("--all", help="Those that are normal, too.")] = False,
@@ -125,7 +125,7 @@ def in_service(
     _order("in-service", alarm, config, by, reason)
 
 
-@app.command("reset")
+@app.command("reset", short_help="Release the latch of an alarm that is over.")
 def reset(alarm: AlarmArgument, config: ConfigOption = None, by: ByOption = None, reason: ReasonOption = None) -> None:
     """Release the latch of an alarm that is over and acknowledged."""
     _order("reset", alarm, config, by, reason)
@@ -152,7 +152,7 @@ def log(
             "command": each.verb,
             "alarm": f"{each.machine}/{each.kind}".strip("/"),
             "accepted": each.accepted,
-            "reason": each.reason or each.answer,
+            "reason": each.answer or each.reason,
         }
         for each in entries
     ]
@@ -202,6 +202,16 @@ def target(alarm: str) -> dict[str, str]:
     return {"machine": machine} | ({"kind": kind} if kind else {})
 
 
+def standing(document: dict[str, Any]) -> str:
+    """Where it stands, and while it is silent, by what or until when: ``detail`` is of the last thing that happened."""
+    state = str(document.get("state"))
+    if state == "suppressed" and document.get("suppressed_by"):
+        return f"{state} by {document['suppressed_by']}"
+    if state == "shelved" and document.get("shelved_until"):
+        return f"{state} until {document['shelved_until']}"
+    return state
+
+
 def _order(
     verb: str,
     alarm: str,
@@ -225,7 +235,7 @@ def _row(document: dict[str, Any]) -> dict[str, object]:
     machine = document.get("machine")
     return {
         "alarm": f"{machine}/{document.get('kind')}" if machine else document.get("kind"),
-        "state": document.get("state"),
+        "state": standing(document),
         "level": document.get("level"),
         "since": document.get("raised_at") or document.get("warned_at"),
         "score": document.get("score"),

@@ -20,6 +20,7 @@ from monitor.cli.options import (
     configuration,
     machine_settings,
 )
+from monitor.counted import counted
 from monitor.errors import RecordingError
 
 if TYPE_CHECKING:  # loaded when a command needs them, so that --help answers at once
@@ -100,7 +101,8 @@ def calibrate(
     hop_s: HopOption = None,
     device: DeviceOption = None,
     accept: Annotated[
-        bool, typer.Option("--accept", help="Take the recordings for normal even where they score far too high.")
+        bool,
+        typer.Option("--accept", help="Take the recordings even where they score far too high, or are far too short."),
     ] = False,
 ) -> None:
     """Set the thresholds anew from fresh normal recordings, without training, and say what changed."""
@@ -191,6 +193,7 @@ def _tell(machine: str, folder: Path, recorded: Recorded) -> None:
     for warning in recorded.warnings():
         typer.echo(f"monitor: note: {warning}", err=True)
     stopped = " (interrupted)" if recorded.interrupted else ""
-    typer.echo(f"{machine}: {recorded.seconds / 60:.1f} minutes in {len(recorded.files)} files in {folder}{stopped}")
+    files = counted(len(recorded.files), "file")
+    typer.echo(f"{machine}: {recorded.seconds / 60:.1f} minutes in {files} in {folder}{stopped}")
     if recorded.files:
         typer.echo(f"next: monitor train {machine} {folder}")

@@ -17,7 +17,7 @@ def _state_dir(config: Path | None, state_dir: Path | None) -> Path:
     return state_dir if state_dir is not None else configuration(config).state_dir
 
 
-@app.command("list")
+@app.command("list", short_help="List model versions, the oldest first.")
 def list_models(
     machine: Annotated[
         str | None, typer.Argument(help="The machine's id; all machines by default.", show_default=False)
@@ -53,7 +53,7 @@ def list_models(
     print_rows(rows, "json" if json else "table")
 
 
-@app.command("activate")
+@app.command("activate", short_help="Put a version into service.")
 def activate_model(
     machine: MachineArgument,
     version: Annotated[str, typer.Argument(help="The version, as `monitor models list` names it.", metavar="VERSION")],

@@ -15,6 +15,7 @@ from monitor.cli.options import (
     StateDirOption,
     machine_settings,
 )
+from monitor.counted import counted
 from monitor.errors import BadInputError, RecordingError
 
 VERDICT_STYLES = {"alarm": "bold red", "warning": "yellow", "normal": "green", "invalid": "magenta"}
@@ -67,6 +68,7 @@ def score(
     alarms = sum(row["verdict"] == "alarm" for row in rows)
     recordings = len({row["recording"] for row in rows})
     typer.echo(
-        f"{len(rows)} windows of {recordings} recordings, {alarms} over the alarm threshold, {len(skipped)} skipped",
+        f"{counted(len(rows), 'window')} of {counted(recordings, 'recording')}, {alarms} over the alarm threshold, "
+        f"{len(skipped)} skipped",
         err=True,
     )

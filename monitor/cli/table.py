@@ -34,7 +34,8 @@ def print_rows(rows: Sequence[Row], form: Format, styles: Mapping[str, str] | No
 
 def print_json(value: object) -> None:
     """Print one JSON value; numbers that are not finite become null."""
-    json.dump(_finite(value), sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+    plain = (sys.stdout.encoding or "").lower() not in {"utf-8", "utf8"}  # then JSON has escapes of its own
+    json.dump(_finite(value), sys.stdout, indent=2, ensure_ascii=plain, allow_nan=False)
     sys.stdout.write("\n")
 
 

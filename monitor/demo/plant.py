@@ -10,6 +10,7 @@ import yaml
 
 from monitor.audio.simulated import render
 from monitor.audio.source import MODEL_RATE_HZ
+from monitor.errors import BadInputError
 
 SPEED = 20.0
 """Seconds of sound per second: three machines then bring 6 windows a second, a third of what two slow cores judge."""
@@ -20,6 +21,8 @@ RECORDING_S = 30
 """Together six minutes of normal sound: as little as a first try at a real machine would have."""
 FAULT_AFTER_S = 300.0
 """Five minutes of healthy sound first (15 s at the demonstration's speed), so that a false alarm would be seen."""
+SIGNATURE = "monitor-demo.txt"
+"""Marks a folder as a demonstration's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,23 @@ def record_normal(folder: Path, machine: DemoMachine, before_s: float) -> list[P
         soundfile.write(path, samples, MODEL_RATE_HZ)
         files.append(path)
     return files
+
+
+def is_demo(folder: Path) -> bool:
+    """Whether the files in it are of a demonstration, which may be written over."""
+    return (folder / SIGNATURE).is_file()
+
+
+def sign(folder: Path) -> None:
+    """Say that what is in the folder from now on is of a demonstration.
+
+    Raises:
+        BadInputError: it cannot be written to.
+    """
+    try:
+        (folder / SIGNATURE).write_text("Everything in this folder is of `monitor demo --out`, which writes over it.\n")
+    except OSError as error:
+        raise BadInputError(f"--out: {folder} cannot be written to: {error.strerror}") from error
 
 
 def write_config(folder: Path, host: str, port: int, protocol: str) -> Path:

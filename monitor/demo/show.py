@@ -49,13 +49,13 @@ def run_demo(broker: str | None = None, folder: Path | None = None) -> int:
 
     Raises:
         MonitorError: the broker cannot be reached, or the daemon ended by itself.
-        BadInputError: ``broker`` is no HOST:PORT, or ``folder`` cannot be made.
+        BadInputError: ``broker`` is no HOST:PORT, or ``folder`` cannot be made or is in use.
     """
     console = Console(highlight=False, soft_wrap=True)
     address = None if broker is None else _address(broker)
     if address is not None:
         Listener(*address, "monitor/demo").close()  # a broker that is not there is told before a minute of learning
-    home = _home(folder)
+    home = home_of(folder)
     console.print(f"[bold]monitor demo[/]  three simulated machines; files in {home}\n")
     _learn(console, home)
     with contextlib.ExitStack() as stack:
@@ -177,13 +177,22 @@ def _style(line: str) -> str:
     return "" if "normal" not in line else "dim"
 
 
-def _home(folder: Path | None) -> Path:
+def home_of(folder: Path | None) -> Path:
+    """The demonstration's folder, made and marked as its own.
+
+    Raises:
+        BadInputError: it cannot be made, or holds other things than an earlier demonstration's.
+    """
     if folder is None:
         return Path(tempfile.mkdtemp(prefix="monitor-demo-"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        strange = any(folder.iterdir()) and not plant.is_demo(folder)
     except OSError as error:
         raise BadInputError(f"--out: {folder} cannot be made: {error.strerror}") from error
+    if strange:
+        raise BadInputError(f"--out: {folder} is in use: name a new or empty folder, or that of an earlier demo")
+    plant.sign(folder)
     return folder.absolute()
 
 

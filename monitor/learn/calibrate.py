@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.audio.source import MODEL_RATE_HZ
+from monitor.counted import counted
 from monitor.detect.calibration import Calibration, calibrate
 from monitor.errors import CalibrationError
+from monitor.learn import wording
 from monitor.learn.dataset import Dataset, read_dataset
 from monitor.learn.job import CalibrateJob
 from monitor.learn.normal_seconds import normal_sound_of
@@ -24,6 +26,10 @@ from monitor.memcae import artifact
 MOST_ABOVE = 0.25
 """Share of fresh windows above the old threshold from which on they are not taken for normal sound unasked: drift moves
 a level, and a quarter of the windows in alarm is what a fault looks like."""
+
+
+NAMED = 5
+"""Recordings named in one line; more are no help on it."""
 
 
 def recalibrate(
@@ -47,8 +53,9 @@ def recalibrate(
     Raises:
         ArtifactError: the machine has no model, or its files are damaged.
         RecordingError: no recording can be read.
-        CalibrationError: the model was trained on all of them, they give no threshold, or they score far above the old
-            calibration and the job does not accept that.
+        CalibrationError: the model was trained on all of them, they give no threshold, or the job does not accept that
+            they score far above the old calibration, or are too little for a threshold that is expected to keep the
+            budget, as the one in service is.
         MonitorError: more sound than is held in memory has no room under ``state_dir``.
     """
     model = load_model(state_dir, job.machine, device=job.device)
@@ -69,8 +76,8 @@ def _recalibrate(
     fresh = [each for each in dataset.recordings if each.digest not in known]
     if not fresh:
         raise CalibrationError(
-            f"{job.machine}: the model was trained on every one of the {len(dataset.recordings)} recordings; "
-            "a threshold needs sound that it does not know"
+            f"{job.machine}: the model was trained on every one of the "
+            f"{counted(len(dataset.recordings), 'recording')}; a threshold needs sound that it does not know"
         )
     scores = []
     for place, each in enumerate(fresh):
@@ -90,6 +97,8 @@ def _recalibrate(
         model_version=model.version,
         sound=normal_sound_of(each.samples for each in fresh),
     )
+    if old is not None and not job.accept:
+        _refuse_less(job.machine, old, new)
     artifact.save_calibration(state_dir, job.machine, new.to_dict(), model.version)
     seen = tuple(each.path for each in dataset.recordings if each.digest in known)
     return RecalibrateReport(
@@ -99,12 +108,20 @@ def _recalibrate(
         recordings=tuple(each.path for each in fresh),
         seconds=tuple(each.seconds for each in fresh),
         problems=dataset.problems,
-        warnings=tuple(f"{path.name} was left out: the model was trained on it" for path in seen),
+        warnings=_left_out(seen),
         old=old,
         new=new,
         scores=tuple(scores),
         spectrum=normal_spectrum(fresh),
     )
+
+
+def _left_out(seen: Sequence[Path]) -> tuple[str, ...]:
+    """One line for the recordings that the model knows, if there are any."""
+    if not seen:
+        return ()
+    names = ", ".join(path.name for path in seen[:NAMED]) + (", ..." if len(seen) > NAMED else "")
+    return (f"left out, because the model was trained on them: {counted(len(seen), 'recording')} ({names})",)
 
 
 def _learnt(state_dir: Path, machine: str, version: str) -> Sequence[str]:
@@ -135,3 +152,15 @@ def _refuse_strange(machine: str, old: Calibration, scores: Sequence[NDArray[np.
             f"{np.median(every):.3g}, normal was {old.location:.3g}): this may be a fault, or another set-up; "
             f"--accept takes it for normal (at most {MOST_ABOVE:.0%} pass without), `monitor train` learns it anew"
         )
+
+
+def _refuse_less(machine: str, old: Calibration, new: Calibration) -> None:
+    """A threshold that is expected to keep the budget is not replaced by one that is not, unless someone says so."""
+    if not wording.breaks(new) or wording.breaks(old):
+        return
+    raise CalibrationError(
+        f"{machine}: {new.audio_s / 60:.1f} minutes of fresh sound are too few to replace a threshold that stands on "
+        f"{old.audio_s / 60:.1f}: it would go from {wording.level(old.threshold)} to {wording.level(new.threshold)}, "
+        f"and {wording.number(new.promise.expected)} false alarms per {new.budget.per} would be expected where "
+        f"{wording.asked(new.budget)} is asked for; record {wording.enough(new)}, or --accept takes it all the same"
+    )

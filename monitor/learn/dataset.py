@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from monitor.audio.block import Samples
 from monitor.audio.recording import inspect_recording, read_channel
 from monitor.audio.source import MODEL_RATE_HZ
+from monitor.counted import counted
+from monitor.detect.calibration import FEWEST_WINDOWS
 from monitor.errors import RecordingError, TrainingError
 from monitor.learn.progress import Progress, ProgressCallback, silent
 from monitor.learn.room import Room, Sound, Stretch
@@ -117,18 +120,32 @@ def parts(dataset: Dataset, window_s: float) -> tuple[Recording, ...]:
     Parts of one recording are alike in ways that recordings of different days are not; the report says so.
 
     Raises:
-        TrainingError: there is too little sound for LEAST_PARTS parts.
+        TrainingError: there is too little sound for LEAST_PARTS parts; names the files that were skipped.
     """
     if len(dataset.recordings) >= LEAST_PARTS:
         return dataset.recordings
     longest = min(dataset.seconds / PARTS_OF_FEW, 60.0)  # a minute is long against anything but a machine's cycle
     found = tuple(part for each in dataset.recordings for part in cut(each, max(longest, window_s)))
     if len(found) < LEAST_PARTS:
-        raise TrainingError(
-            f"{dataset.seconds:.0f} s of normal sound in {len(dataset.recordings)} recordings are too little: "
-            f"at least {LEAST_PARTS} windows of {window_s:g} s are needed, and minutes are better"
-        )
+        # Fewer parts than that come of less than 6 windows, so that something is always missing.
+        raise too_little(dataset, window_s, FEWEST_WINDOWS * window_s - dataset.seconds)
     return found
+
+
+def too_little(dataset: Dataset, window_s: float, missing_s: float) -> TrainingError:
+    """The sound cannot be learnt: there is too little of it to set a threshold by.
+
+    Args:
+        dataset: with the files that were skipped, which may be the reason.
+        window_s: length of a window, seconds.
+        missing_s: about how much more is needed, seconds.
+    """
+    what = (
+        f"{dataset.seconds:.0f} s of normal sound in {counted(len(dataset.recordings), 'recording')} are too little: "
+        f"at least {FEWEST_WINDOWS} windows of {window_s:g} s are needed to set a threshold by; record "
+        f"{math.ceil(missing_s)} s more, and minutes are better"
+    )
+    return TrainingError("\n".join((what, *(f"skipped: {problem}" for problem in dataset.problems))))
 
 
 def cut(recording: Recording, length_s: float) -> Iterator[Recording]:
@@ -147,6 +164,11 @@ def folds(count: int, wanted: int) -> tuple[tuple[int, ...], ...]:
     """
     rounds = min(wanted, count)
     return tuple(tuple(range(first, count, rounds)) for first in range(rounds))
+
+
+def count_windows(recording: Recording, window_s: float, hop_s: float) -> int:
+    """How many windows `windows` cuts of it."""
+    return 1 + max(0, int((recording.seconds - window_s) / hop_s + 1e-9))
 
 
 def windows(samples: Samples, window_s: float, hop_s: float) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from monitor.audio.recording_set import SUFFIXES
+from monitor.counted import counted
 from monitor.errors import BadInputError
 
 Domain: TypeAlias = Literal["source", "target", ""]
@@ -202,4 +203,6 @@ def _clips(folders: Sequence[Path]) -> tuple[list[Clip], list[str]]:
     if not strange:
         return clips, []
     named = ", ".join(path.name for path in strange[:NAMED]) + (", ..." if len(strange) > NAMED else "")
-    return clips, [f"{strange[0].parent}: {len(strange)} files were left out for their names ({named}); {_EXPECTED}"]
+    return clips, [
+        f"{strange[0].parent}: left out for their names: {counted(len(strange), 'file')} ({named}); {_EXPECTED}"
+    ]

@@ -13,10 +13,11 @@ import torch
 
 import monitor
 from monitor.audio.level import rms_dbfs
-from monitor.detect.calibration import calibrate
+from monitor.counted import counted
+from monitor.detect.calibration import FEWEST_WINDOWS, calibrate
 from monitor.learn import references
-from monitor.learn.dataset import Dataset, Recording, parts, read_dataset
-from monitor.learn.fitting import Fitted, fit
+from monitor.learn.dataset import Dataset, Recording, count_windows, parts, read_dataset, too_little
+from monitor.learn.fitting import Fitted, fit, rounds_of
 from monitor.learn.job import Job
 from monitor.learn.memory_use import MemoryUse
 from monitor.learn.normal_seconds import normal_sound_of
@@ -48,7 +49,7 @@ def fit_machine(
 
     Raises:
         RecordingError: no recording can be read.
-        TrainingError: there is too little sound, the loss diverged, or the memory collapsed.
+        TrainingError: there is too little sound (before any training), the loss diverged, or the memory collapsed.
         CalibrationError: the scores give no threshold.
         ArtifactError: the model cannot be stored.
         MonitorError: more sound than is held in memory has no room under ``state_dir``.
@@ -61,6 +62,7 @@ def fit_machine(
 
 def _fit(job: Job, dataset: Dataset, state_dir: Path, created_s: float, progress: ProgressCallback) -> TrainReport:
     units = parts(dataset, job.window_s)
+    _refuse_too_little(job, dataset, units)
     fitted = fit(job, units, progress)
     tempered, outlying = references.temper(fitted.scores)
     model = fitted.model
@@ -105,6 +107,14 @@ def _fit(job: Job, dataset: Dataset, state_dir: Path, created_s: float, progress
         spectrum=normal_spectrum(dataset.recordings),
         calibration=calibration,
     )
+
+
+def _refuse_too_little(job: Job, dataset: Dataset, units: Sequence[Recording]) -> None:
+    """What a calibration could not be had of after the training is told before it."""
+    scored = [i for held_out in rounds_of(job.preset, len(units)) for i in held_out]
+    missing = FEWEST_WINDOWS - sum(count_windows(units[i], job.window_s, job.hop_s) for i in scored)
+    if missing > 0:
+        raise too_little(dataset, job.window_s, missing * max(job.window_s, job.hop_s) * len(units) / len(scored))
 
 
 def _training(job: Job, dataset: Dataset, fitted: Fitted) -> dict[str, Any]:
@@ -153,7 +163,7 @@ def _warnings(dataset: Dataset, units: Sequence[Recording], fitted: Fitted, outl
         )
     if len(units) > len(dataset.recordings):
         warnings.append(
-            f"{len(dataset.recordings)} recordings were cut into {len(units)} parts to hold some out: parts of one "
+            f"{counted(len(dataset.recordings), 'recording')} gave {len(units)} parts, to hold some out: parts of one "
             "recording are alike, so that the threshold may be too low; record on several days"
         )
     elif of_one_session([each.path for each in dataset.recordings], [each.seconds for each in dataset.recordings]):

@@ -23,6 +23,7 @@ from monitor.memcae.fleet import choose_device
 from monitor.memcae.fusion import Reference
 from monitor.memcae.model import Knowledge, MachineModel
 from monitor.memcae.network import MemCAE
+from monitor.memcae.preset import Preset
 
 FIT_OVERLAP = 2
 """Windows that the statistics are fitted on begin a window's length over this apart; closer ones count the same sound
@@ -69,9 +70,7 @@ def fit(job: Job, recordings: Sequence[Recording], progress: ProgressCallback = 
         KeyboardInterrupt: Ctrl-C came before there was anything to keep.
     """
     training = job.preset.training
-    rounds = folds(len(recordings), training.folds)
-    if training.references == "held-out":
-        rounds = rounds[:1]
+    rounds = rounds_of(job.preset, len(recordings))
     unseen = rounds[0] if training.references == "held-out" else ()
     learn = tuple(i for i in range(len(recordings)) if i not in unseen)
     trained, use, heard_s = _train(job, [recordings[i] for i in learn], [recordings[i] for i in unseen], progress)
@@ -85,6 +84,12 @@ def fit(job: Job, recordings: Sequence[Recording], progress: ProgressCallback = 
     scores = tuple(references.fused(job.preset, distances[i], scale) for i in held_out)
     model = _model(job, trained.network, list(learnt.values()), scale)
     return Fitted(model, trained, use, held_out, scores, heard_s)
+
+
+def rounds_of(preset: Preset, count: int) -> tuple[tuple[int, ...], ...]:
+    """Which of ``count`` recordings are held out together, and scored; all together, those that the threshold is of."""
+    rounds = folds(count, preset.training.folds)
+    return rounds[:1] if preset.training.references == "held-out" else rounds
 
 
 def _train(

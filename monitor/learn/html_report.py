@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from monitor.counted import counted
 from monitor.learn import wording
 from monitor.learn.html_style import STYLE
 from monitor.learn.pictures import Picture, Report, draw_pictures
@@ -101,7 +102,7 @@ def render(report: Report, pictures: Sequence[Picture]) -> str:
         f"<p class=made>{made} · model version <code>{escape(report.version)}</code></p></header>",
         _verdict(report),
         _tiles(report),
-        _notes(report.warnings),
+        _notes((*wording.warning(report.calibration), *report.warnings)),
         *(_figure(drawn[name]) for name in ("scores", "histogram", "spectrum") if name in drawn),
         _training(report, drawn),
         _facts(report),
@@ -147,7 +148,7 @@ def _tiles(report: Report) -> str:
         (
             "Normal sound",
             f"{sum(report.seconds) / 60:.1f} <small>min</small>",
-            f"{len(report.recordings)} recordings, {len(report.problems)} skipped",
+            f"{counted(len(report.recordings), 'recording')}, {len(report.problems)} skipped",
         ),
     ]
     cells = "".join(

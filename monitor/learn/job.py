@@ -41,7 +41,7 @@ class CalibrateJob:
     rule: AlarmPolicy
     """By which alarms are raised."""
     accept: bool = False
-    """Take recordings for normal even where they score far above the old calibration."""
+    """Take recordings though they score far above the old calibration, or are too few to keep the budget as it does."""
     device: str = "auto"
     channel: int = 0
     """Index of the machine's channel in recordings of several, from 0."""

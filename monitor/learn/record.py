@@ -18,6 +18,7 @@ from monitor.audio.level import FLOOR_DBFS, peak_dbfs, rms_dbfs
 from monitor.audio.source import MODEL_RATE_HZ, Source
 from monitor.errors import BadInputError, DeviceError
 from monitor.learn.session import file_stem
+from monitor.writable import refuse_unwritable
 
 FILE_S = 60
 """Length of a file, seconds: many short recordings let training hold some out, and a fault costs one minute at most."""
@@ -108,6 +109,7 @@ def record(
         DeviceError: the source failed, or delivers nothing.
         BadInputError: the source has no such channel, or the folder cannot be written to.
     """
+    refuse_unwritable(folder, BadInputError)  # else it shows with the first whole minute
     take = _Take(name, folder, round(seconds * MODEL_RATE_HZ))
     source.open(clock())
     heard_s = clock()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.counted import counted
 from monitor.detect.calibration import Calibration
 from monitor.learn import wording
 from monitor.learn.memory_use import MemoryUse
@@ -92,7 +93,7 @@ def train_lines(report: TrainReport) -> tuple[str, ...]:
     minutes = report.audio_s / 60
     lines = [
         f"{report.machine}: version {report.version} in service",
-        f"learnt from {len(report.recordings)} recordings, {minutes:.1f} minutes, preset {report.preset}: "
+        f"learnt from {counted(len(report.recordings), 'recording')}, {minutes:.1f} minutes, preset {report.preset}: "
         f"{report.steps} steps, loss {report.loss:.4g}" + (", interrupted" if report.interrupted else ""),
     ]
     if report.memory is not None:
@@ -102,8 +103,8 @@ def train_lines(report: TrainReport) -> tuple[str, ...]:
 
 def recalibrate_lines(report: RecalibrateReport) -> tuple[str, ...]:
     """The report of a calibration: what changed, and what it promises."""
-    windows = sum(len(each) for each in report.scores)
-    lines = [f"{report.machine}: calibrated anew on {len(report.recordings)} recordings, {windows} windows"]
+    windows = counted(sum(len(each) for each in report.scores), "window")
+    lines = [f"{report.machine}: calibrated anew on {counted(len(report.recordings), 'recording')}, {windows}"]
     if report.old is not None:
         lines.append(
             f"threshold {report.old.threshold:.3g} -> {report.new.threshold:.3g}, "
@@ -127,6 +128,7 @@ def _promise(calibration: Calibration, command: str) -> tuple[str, ...]:
         wording.method(calibration),
         wording.expectation(calibration),
         wording.outcome(calibration, command),
+        *(f"WARNING: {line}" for line in wording.warning(calibration)),
     )
 
 

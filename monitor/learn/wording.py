@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from monitor.counted import counted
 from monitor.detect.alarm import AlarmPolicy
 from monitor.detect.budget import Budget
 from monitor.detect.calibration import CONFORMAL, Calibration
-from monitor.detect.promise import CONFIDENCE
+from monitor.detect.promise import CONFIDENCE, REACH
 
 FEW_HOURS: Final = 90.0
 """Minutes up to which a time is said in minutes."""
@@ -40,13 +41,13 @@ def level(value: float) -> str:
 def duration(minutes: float) -> str:
     """``45 minutes``, ``14 hours`` or ``9 days``, to two digits: more is not known."""
     if minutes < FEW_HOURS:
-        return _counted(max(1.0, minutes), "minute")
+        return _rounded(max(1.0, minutes), "minute")
     if minutes / 60 < FEW_DAYS:
-        return _counted(minutes / 60, "hour")
-    return _counted(minutes / 60 / 24, "day")
+        return _rounded(minutes / 60, "hour")
+    return _rounded(minutes / 60 / 24, "day")
 
 
-def _counted(value: float, unit: str) -> str:
+def _rounded(value: float, unit: str) -> str:
     whole = float(f"{value:.2g}")
     return f"{whole:g} {unit}" + ("" if whole == 1 else "s")
 
@@ -110,6 +111,29 @@ def outcome(calibration: Calibration, command: str) -> str:
     )
 
 
+def breaks(calibration: Calibration) -> bool:
+    """Whether more false alarms are to be expected than were asked for, by the calibration's own estimate."""
+    return calibration.promise.expected > calibration.budget.at_most
+
+
+def enough(calibration: Calibration) -> str:
+    """How much sound lets the threshold be set for the budget, about, in words."""
+    return f"{duration(calibration.budget.seconds_per_alarm / REACH / 60)} in all"
+
+
+def warning(calibration: Calibration) -> tuple[str, ...]:
+    """Nothing, or the line that the threshold breaks what was asked for, and why it is not set higher."""
+    if not breaks(calibration):
+        return ()
+    budget = calibration.budget
+    told = (
+        f"more false alarms are to be expected than you asked for: {number(calibration.promise.expected)} per "
+        f"{budget.per}, not {asked(budget)}. {calibration.audio_s / 60:.1f} minutes of normal sound are too few: a "
+        f"higher threshold would be a guess that misses faults. Record {enough(calibration)}"
+    )
+    return (told,)
+
+
 def facts(calibration: Calibration) -> tuple[Fact, ...]:
     """The calibration's numbers, each with what it means in a line."""
     c = calibration
@@ -156,7 +180,7 @@ def facts(calibration: Calibration) -> tuple[Fact, ...]:
         Fact(
             "Normal sound",
             f"{c.audio_s / 60:.1f} minutes",
-            f"What the calibration stands on, from {c.n_recordings} recordings or parts.",
+            f"What the calibration stands on, from {counted(c.n_recordings, 'recording')}, or parts of them.",
         ),
     )
 

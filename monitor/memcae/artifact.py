@@ -5,7 +5,6 @@ Layout: `<state_dir>/models/<machine>/<version>/{model.safetensors,calibration.j
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from monitor import writable
 from monitor.errors import ArtifactError
 from monitor.memcae import preset as presets
 from monitor.memcae import tensorfile
@@ -71,16 +71,7 @@ def refuse_unwritable(state_dir: Path, machine: str) -> None:
     Raises:
         ArtifactError: it may not.
     """
-    folder = _machine_folder(state_dir, machine)
-    trial = folder / f".trial.{os.getpid()}"
-    try:
-        made = [path for path in (trial, folder, *folder.parents) if not path.exists()]
-        trial.mkdir(parents=True)
-    except OSError as error:
-        raise ArtifactError(f"{folder}: cannot be written: {error.strerror}") from error
-    with contextlib.suppress(OSError):  # someone else has begun to use it
-        for path in made:
-            path.rmdir()
+    writable.refuse_unwritable(_machine_folder(state_dir, machine), ArtifactError)
 
 
 def save_version(

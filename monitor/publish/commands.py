@@ -146,6 +146,16 @@ def command_id(payload: bytes) -> str | None:
     return found if _is_text(found) else None
 
 
+def claimed(payload: bytes) -> dict[str, str]:
+    """What a command that cannot be taken still says: `by`, `machine`, `kind` and `reason`, each where it is text."""
+    try:
+        data = _object(payload)
+    except CommandRefusedError:
+        return {}
+    told = {"kind": AlarmKind.ANOMALY.value, **data} if "machine" in data else data
+    return {key: told[key] for key in ("by", "machine", "kind", "reason") if _is_text(told.get(key))}
+
+
 def _object(payload: bytes) -> dict[str, Any]:
     if len(payload) > LARGEST:
         raise CommandRefusedError(f"{len(payload)} bytes; allowed up to {LARGEST}")

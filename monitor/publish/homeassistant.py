@@ -14,7 +14,7 @@ from monitor.publish.encoding import encode
 from monitor.publish.messages import Message, Presence
 from monitor.publish.topics import Topics
 
-_TOLD = "value_json.active and not value_json.suppressed_or_shelved"
+_TOLD = "value_json.active and not value_json.acknowledged and not value_json.suppressed_or_shelved"
 _NAMES = {
     AlarmKind.ANOMALY: "Sound anomaly",
     AlarmKind.DRIFT: "Sound drift",

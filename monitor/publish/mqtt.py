@@ -130,9 +130,10 @@ class Publisher:
         if self._face is not None:
             self._face.start()
 
-    def stop(self, timeout_s: float = 5.0) -> None:
+    def stop(self, timeout_s: float = 5.0, *, leave_nothing: bool = False) -> None:
         """Deliver what can be delivered in that time, say `offline`, disconnect; the rest stays in the outbox.
 
+        With ``leave_nothing`` everything that is retained of the node is deleted then, for one that will not come back.
         Takes at most about 3 s longer than ``timeout_s``, 6 s with another face; harmless when not started.
         """
         client, deadline = self._client, time.monotonic() + timeout_s
@@ -144,6 +145,9 @@ class Publisher:
         self._closing = True  # from here on events stay in the outbox
         if not self.has_successor or self._settings.protocol != "5":
             self._retained.put(self._status(Presence.OFFLINE, reason="reloading" if self.has_successor else "stopped"))
+            self._wait_settled(client, max(deadline - time.monotonic(), _FAREWELL_S))
+        if leave_nothing:
+            self._retained.clear_all()
             self._wait_settled(client, max(deadline - time.monotonic(), _FAREWELL_S))
         connected = self.connected
         client.end()

@@ -38,6 +38,12 @@ class Retained:
         with self._guard:
             self._due = {topic: self._all[topic] for topic in sorted(self._all, key=lambda topic: topic != first)}
 
+    def clear_all(self) -> None:
+        """Have every topic cleared."""
+        with self._guard:
+            self._all = {topic: Message(topic, b"", 1, retain=True) for topic in self._all}
+            self._due = dict(self._all)
+
     def arrived(self, topic: str) -> None:
         """The broker has what was taken last: a topic that is cleared needs nothing any more."""
         with self._guard:

@@ -31,7 +31,7 @@ class Audited(NamedTuple):
     at_s: float
     """UTC, POSIX seconds."""
     by: str
-    """Empty when the command could not be read."""
+    """Empty when the command does not say."""
     verb: str
     machine: str
     kind: str

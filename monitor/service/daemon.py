@@ -13,6 +13,7 @@ import structlog
 
 from monitor import __version__
 from monitor.config import Config
+from monitor.counted import counted
 from monitor.memcae.fleet import Fleet
 from monitor.publish.evidence import EvidenceStore
 from monitor.publish.mqtt import Publisher
@@ -71,7 +72,7 @@ def _listen(config: Config, reread: Callable[[], Config], stop: threading.Event,
         return stop.is_set()
 
     with contextlib.ExitStack() as stack:
-        notifier.status(f"loading the models of {len(config.machines)} machines")
+        notifier.status(f"loading the models of {counted(len(config.machines), 'machine')}")
         crew = gather(config, stopped)
         if crew is None:  # nothing is open yet, and no broker has heard of this start
             notifier.stopping("stopped before it had started")
@@ -82,7 +83,7 @@ def _listen(config: Config, reread: Callable[[], Config], stop: threading.Event,
         stack.callback(work.close)
         work.start()
         machines = len(plant.inference.watched)
-        notifier.ready(f"listening to {machines} machines")
+        notifier.ready(f"listening to {counted(machines, 'machine')}")
         _log.info("started", node=config.node, machines=machines, device=str(plant.fleet.device))
         plant.publisher.has_successor = _supervise(work, stop, notifier, Reload(config, reread, notifier), reload)
         if not plant.publisher.has_successor:
@@ -118,7 +119,7 @@ def open_plant(
         crew: who hears and judges.
         stack: takes what is to be closed.
         database: file in the state directory that keeps alarms and detector states.
-        fresh: begin with no alarm and unmoved thresholds, whatever the database keeps.
+        fresh: begin with no alarm and unmoved thresholds, whatever the database keeps, and leave nothing retained.
         successor: a process listened until a moment ago, and has told of its machines.
 
     Raises:
@@ -139,7 +140,7 @@ def open_plant(
     for topic in (*(each for machine in gone for each in topics_of(machine, topics)), *not_at_home(config, gone)):
         publisher.clear(topic)
     publisher.start()
-    stack.callback(publisher.stop, STOP_S / 2)
+    stack.callback(publisher.stop, STOP_S / 2, leave_nothing=fresh)
     kept = config.evidence
     clips = EvidenceStore(config.state_dir, kept.max_mb * 1_000_000, kept.max_days) if kept.enabled else None
     memory = Memory(watched, {} if fresh else outbox.states())
@@ -195,9 +196,10 @@ class Work:
 
     def status(self) -> str:
         """One line for `systemctl status`."""
-        waiting = self._plant.publisher.depth
+        machines = counted(len(self._plant.inference.watched), "machine")
+        waiting = counted(self._plant.publisher.depth, "event")
         broker = "connected" if self._plant.publisher.connected else "NOT connected"
-        return f"{len(self._plant.inference.watched)} machines; broker {broker}, {waiting} events waiting"
+        return f"{machines}; broker {broker}, {waiting} waiting"
 
     def _run(self) -> None:
         inference = self._plant.inference

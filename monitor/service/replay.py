@@ -15,6 +15,7 @@ import structlog
 from monitor.audio.recording_file import inspect_recording
 from monitor.audio.recording_set import find_recordings
 from monitor.config import Config
+from monitor.counted import counted
 from monitor.detect.alarm import AlarmEvent, Transition
 from monitor.detect.kinds import AlarmKind
 from monitor.detect.verdict import VerdictState
@@ -51,7 +52,7 @@ def replay(
     speed: float | None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Summary]:
-    """Hear ``recordings`` in place of the configured sources, until their end or a signal.
+    """Hear ``recordings`` in place of the configured sources, until their end or a signal; nothing stays retained.
 
     Args:
         config: of the node; only the machines named in ``recordings`` are run.
@@ -126,7 +127,8 @@ def summary_line(machine: str, summary: Summary) -> str:
     """One machine's replay as one line."""
     total = sum(summary.windows.values())
     parts = ", ".join(f"{count} {state}" for state, count in sorted(summary.windows.items()))
-    return f"{machine}: {total} windows ({parts or 'none'}), {summary.raised} anomaly alarms raised"
+    raised = counted(summary.raised, "anomaly alarm")
+    return f"{machine}: {counted(total, 'window')} ({parts or 'none'}), {raised} raised"
 
 
 def _files(machine: str, patterns: Sequence[str], channels: int) -> tuple[Path, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli.alarms import seconds, target
+from monitor.cli.alarms import seconds, standing, target
 from monitor.errors import BadInputError, MonitorError
 from monitor.publish.commander import Commander
 from monitor.publish.connection import MqttSettings
@@ -48,6 +48,16 @@ def test_an_alarm_is_named_by_machine_and_kind_or_by_the_kind_of_the_node() -> N
     assert target("flood") == {"kind": "flood"}
     with pytest.raises(BadInputError, match="'noise' is no kind"):
         target("fan-1/noise")
+
+
+def test_the_list_says_by_what_an_alarm_is_silent_and_until_when() -> None:
+    assert standing({"state": "suppressed", "suppressed_by": "machine_off", "detail": "unshelved by anna"}) == (
+        "suppressed by machine_off"
+    )
+    assert (
+        standing({"state": "shelved", "shelved_until": "2026-03-01T12:00:00Z"}) == "shelved until 2026-03-01T12:00:00Z"
+    )
+    assert standing({"state": "acknowledged", "suppressed_by": None}) == "acknowledged"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import struct
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -231,3 +233,17 @@ def locked(folder: Path) -> Iterator[None]:
     finally:
         os.seteuid(before)
         folder.chmod(0o755)
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
+def test_a_name_that_the_terminal_has_no_letters_for_is_written_with_numbers(plant: Path, form: list[str]) -> None:
+    sound = next((plant / "recordings").glob("*"))
+    named = sound.rename(sound.with_stem("pr\u00fcf"))
+    arguments = ["score", "fan-1", str(named), *form, "--config", str(plant / "monitor.yaml")]
+    command = [sys.executable, "-m", "monitor", *arguments]
+    done = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0, done.stderr
+    if form == ["--json"]:
+        assert json.loads(done.stdout)[0]["recording"] == str(named)
+    else:
+        assert rb"pr\xfcf" in done.stdout

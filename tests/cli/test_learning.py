@@ -80,7 +80,7 @@ def test_csv_and_table_hold_the_same_rows(capsys: pytest.CaptureFixture[str], pl
     assert main(["score", "rig", first]) == 0
     shown = capsys.readouterr()
     assert shown.out.count(first) == 30
-    assert shown.err.startswith("30 windows of 1 recordings, ")
+    assert shown.err.startswith("30 windows of 1 recording, ")
 
 
 def test_a_recording_that_cannot_be_read_is_named_and_the_others_are_scored(
@@ -105,7 +105,7 @@ def test_fresh_recordings_calibrate_anew_and_those_learnt_from_do_not(
     capsys.readouterr()
     assert main(["calibrate", "rig", str(tmp_path), "--accept"]) == 0
     told = capsys.readouterr().out
-    assert told.startswith("rig: calibrated anew on 1 recordings, 30 windows")
+    assert told.startswith("rig: calibrated anew on 1 recording, 30 windows")
     assert "threshold " in told
     assert "false alarms to be expected" in told
     _, _, page = told.splitlines()[-1].partition("report with pictures: ")

@@ -87,7 +87,7 @@ def test_supplemental_sound_and_anomalies_to_train_on_and_other_files_are_left_o
     assert [len(section.train) for section in layout.sections] == [1]
     told = "\n".join(layout.problems)
     assert len(layout.problems) == 4
-    assert "1 files were left out for their names (readme.wav)" in told
+    assert "left out for their names: 1 file (readme.wav)" in told
     assert "1 anomalous clips among those to train on" in told
     assert "supplemental: not used" in told
     assert "section 01 was left out: it has no clips in train" in told

@@ -214,6 +214,26 @@ def test_nothing_is_stored_when_training_cannot_be_done(tmp_path: Path) -> None:
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.parametrize(("count", "seconds"), [(1, 14.0), (3, 5.0), (6, 2.5)])
+def test_too_little_sound_is_told_once_before_training_with_the_files_that_were_skipped(
+    tmp_path: Path, count: int, seconds: float
+) -> None:
+    few = record(tmp_path / "normal", count, seconds=seconds)
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"RIFF")
+    heard: list[Progress] = []
+    apart = replace(job(), hop_s=2.0)
+    with pytest.raises(TrainingError, match=r"at least 8 windows of 2 s (.|\n)*skipped: .*broken\.wav"):
+        fit_machine(apart, [*few, broken], state_dir=tmp_path / "state", created_s=NOW_S, progress=heard.append)
+    assert {each.stage for each in heard} == {"reading"}
+
+
+def test_sound_that_just_suffices_is_learnt(tmp_path: Path) -> None:
+    files = record(tmp_path / "normal", 1, seconds=16.0)
+    report = fit_machine(replace(job(), hop_s=2.0), files, state_dir=tmp_path / "state", created_s=NOW_S)
+    assert report.calibration.n_windows == 8
+
+
 def test_a_folder_that_cannot_be_written_is_told_before_training(tmp_path: Path, normal: list[Path]) -> None:
     (tmp_path / "state").write_text("a file, where a folder is wanted")
     heard: list[Progress] = []

@@ -169,3 +169,19 @@ def test_a_full_disk_is_told_as_such_and_leaves_no_unfinished_file(tmp_path: Pat
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_a_second_is_recorded(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file, where a folder is wanted")
+    source = Script([])
+    clock = Clock()
+    with pytest.raises(BadInputError, match=r"taken/fan-1: cannot be written"):
+        record(source, 0, "fan-1", tmp_path / "taken/fan-1", 90, lambda _: None, clock, clock.sleep)
+    assert clock.now_s == NOW_S
+    assert not source.is_open
+
+
+def test_a_recording_of_nothing_leaves_no_folder(tmp_path: Path) -> None:
+    clock = Clock()
+    record(Script([]), 0, "fan-1", tmp_path / "new/fan-1", 90, lambda _: None, clock, clock.sleep)
+    assert list(tmp_path.iterdir()) == []

@@ -66,14 +66,21 @@ def test_the_node_has_each_of_its_own_alarms_which_nobody_knows_of_while_it_is_a
 
 
 @pytest.mark.parametrize(
-    ("active", "silenced", "shown"), [(True, False, "ON"), (True, True, "OFF"), (False, False, "OFF")]
+    ("active", "acknowledged", "silenced", "shown"),
+    [
+        (True, False, False, "ON"),
+        (True, True, False, "OFF"),
+        (True, False, True, "OFF"),
+        (False, False, False, "OFF"),
+        (False, True, False, "OFF"),
+    ],
 )
 def test_an_alarm_is_shown_while_it_is_active_and_somebody_is_to_be_told(
-    *, active: bool, silenced: bool, shown: str
+    *, active: bool, acknowledged: bool, silenced: bool, shown: str
 ) -> None:
     document = Alarm(
         id="A1", node="pc.1", time=T, published_at=T, machine=None, kind=AlarmKind.DELIVERY,
-        active=active, suppressed_or_shelved=silenced,
+        active=active, acknowledged=acknowledged, suppressed_or_shelved=silenced,
     )  # fmt: skip
     (sensor,) = [each for name, each in announced("")["components"].items() if name.endswith("_delivery")]
     assert sensor["state_topic"] == document.topic(TOPICS)

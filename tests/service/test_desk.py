@@ -159,6 +159,19 @@ def test_the_same_command_again_is_carried_out_once_and_answered_each_time_even_
     assert len(read_audit_file(plant.path, 10)) == 2
 
 
+def test_a_shelf_that_is_too_long_is_noted_with_who_asked_for_it_and_why(plant: Plant) -> None:
+    assert not plant.say("shelve", kind="drift", reason="holiday", duration_s=1e6).accepted
+    (entry,) = read_audit_file(plant.path, 10)
+    assert (entry.by, entry.machine, entry.kind, entry.reason) == ("anna", "fan-1", "drift", "holiday")
+
+
+@pytest.mark.parametrize("by", [17, "", "\x07", "a" * 501])
+def test_a_name_that_may_not_be_kept_is_not(plant: Plant, by: object) -> None:
+    assert not plant.say("acknowledge", by=by).accepted
+    (entry,) = read_audit_file(plant.path, 10)
+    assert (entry.by, entry.machine) == ("", "fan-1")
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -168,6 +181,7 @@ def test_the_same_command_again_is_carried_out_once_and_answered_each_time_even_
         ({"machine": "fan-9"}, "there is no alarm 'fan-9/anomaly'"),
         ({"alarm_id": "fan-1-0"}, "not the present alarm"),
         ({"other": 1}, "unknown key 'other'"),
+        ({"expires_at": "tomorrow"}, "key 'expires_at' is 'tomorrow'"),
     ],
 )
 def test_a_command_that_cannot_be_carried_out_is_refused_with_a_reason_and_noted(
@@ -180,6 +194,7 @@ def test_a_command_that_cannot_be_carried_out_is_refused_with_a_reason_and_noted
     (entry,) = read_audit_file(plant.path, 10)
     assert not entry.accepted
     assert said in entry.answer
+    assert (entry.by, entry.machine, entry.kind) == ("anna", fields.get("machine", "fan-1"), "anomaly")
     assert plant.happened() == [("fan-1", "raised")]
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from monitor.config import load_config
+from monitor.counted import counted
 from monitor.detect.verdict import VerdictState
 from monitor.errors import BadInputError
 from monitor.service.replay import Summary, replay
-from tests.broker import Broker, listening, needs_mosquitto
+from tests.broker import Broker, listening, needs_mosquitto, wait_until
 from tests.service.plant import FAN_SOURCE, FAN_WINDOWS, FanJob, write_config
 
 pytestmark = needs_mosquitto
@@ -60,12 +64,37 @@ def test_no_healthy_recording_that_was_not_learnt_raises_an_alarm(fan: FanJob, c
 def test_a_replay_prints_what_was_raised_and_a_summary(fan: FanJob, config: Path) -> None:
     summary, lines = replayed(config, fan.anomaly[0])
     assert "anomaly raised" in lines[0]
-    assert lines[-1].endswith(f"{summary.raised} anomaly alarms raised")
+    assert lines[-1].endswith(f"{counted(summary.raised, 'anomaly alarm')} raised")
 
 
 def test_the_training_says_honestly_what_so_little_sound_cannot_promise(fan: FanJob) -> None:
     assert "more" in fan.report
     assert "minutes" in fan.report or " h " in fan.report
+
+
+def retained(broker: Broker) -> list[str]:
+    with listening(broker) as late:
+        late.wait_subscribed()
+        late.wait_read()
+        return [each.topic for each in late.messages if each.retain]
+
+
+def test_a_replay_leaves_nothing_retained_at_the_broker(fan: FanJob, config: Path, broker: Broker) -> None:
+    with listening(broker) as listener:
+        replayed(config, fan.anomaly[0])
+        listener.wait_for(lambda seen: seen.on("monitor/test-replay/machine/fan-1/alarm/anomaly"), "the alarm")
+        states = [each.json["state"] for each in listener.on("monitor/test-replay/status") if each.payload]
+    assert states == ["online", "offline"]
+    assert retained(broker) == []
+
+
+def test_a_replay_that_is_interrupted_leaves_nothing_either(fan: FanJob, config: Path, broker: Broker) -> None:
+    command = [sys.executable, "-m", "monitor", "replay", f"fan-1={fan.anomaly[0]}", "--speed", "0.1"]
+    with subprocess.Popen([*command, "--config", str(config)], stderr=subprocess.DEVNULL) as process:
+        wait_until(lambda: "monitor/test-replay/info" in retained(broker), what="what the replay retains")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert retained(broker) == []
 
 
 def test_a_machine_that_is_not_configured_is_refused_by_name(config: Path, fan: FanJob) -> None:
