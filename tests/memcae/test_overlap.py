@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -118,6 +119,22 @@ def _agree(fleet: Fleet, windows: list[Window]) -> None:
 def test_a_fleet_goes_on_where_windows_overlap(calls: list[str]) -> None:
     _agree(Fleet({"a": MODEL}, "cpu"), [_window(k * 5 * GRID) for k in range(6)])
     assert calls == ["begin", "go_on", "go_on", "go_on", "go_on"]  # the first could not know
+
+
+def test_machines_go_on_beside_each_other_each_on_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = Fleet({name: _model(seed) for seed, name in enumerate("abc")}, "cpu")
+    seen: set[str] = set()
+    go_on = overlap.go_on
+
+    def going_on(*given: object) -> object:
+        seen.add(threading.current_thread().name)
+        return go_on(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(overlap, "go_on", going_on)
+    for k in range(5):
+        _agree(fleet, [_window(k * 5 * GRID, machine=name) for name in "abc"])
+    assert seen
+    assert (threading.main_thread().name in seen) == (torch.get_num_threads() == 1)
 
 
 def test_windows_that_do_not_overlap_keep_nothing(calls: list[str]) -> None:
