@@ -122,7 +122,7 @@ def test_one_long_recording_is_cut_into_parts_and_the_report_says_so(tmp_path: P
     (path,) = record(tmp_path, 1, seconds=40.0)
     report = fit_machine(job(), [path], state_dir=tmp_path / "state", created_s=NOW_S)
     assert len(report.scores) >= 8
-    assert any("cut into" in warning for warning in report.warnings)
+    assert any("1 recording gave 8 parts" in warning for warning in report.warnings)
 
 
 def test_recordings_of_one_session_only_are_told_and_those_of_two_are_not(tmp_path: Path) -> None:
