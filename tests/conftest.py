@@ -50,6 +50,14 @@ def _no_configuration_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _signals_held_by_no_other_test() -> Iterator[None]:
+    """A daemon that ran in this process still holds SIGHUP back, and what the next test starts would never hear of it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@pytest.fixture(autouse=True)
 def _logs_of_no_other_test() -> Iterator[None]:
     """A command that ran in this process has set up logging; the next test finds it as at the start."""
     yield

@@ -42,8 +42,7 @@ def build_ears(config: Config) -> tuple[Ear, ...]:
     """An ear per source; machines on one microphone share it, whichever selectors they name it by.
 
     Raises:
-        ConfigurationError: a stream's password cannot be read, a simulated machine cannot have its fault, or machines
-            describe standard input differently.
+        ConfigurationError: a stream's password cannot be read, or a simulated machine cannot have its fault.
     """
     shared: dict[str, tuple[str, list[WindowSpec]]] = {}
     streams: dict[str, list[WindowSpec]] = {}
@@ -64,10 +63,6 @@ def build_ears(config: Config) -> tuple[Ear, ...]:
             pipes.setdefault(pcm, []).append(spec)
         else:
             ears.append((machine, _own_source(source), (spec,)))
-    if len(pipes) > 1:
-        raise ConfigurationError(
-            (f"there is one standard input, but machines describe it in {len(pipes)} ways: {list(pipes)}",)
-        )
     ears += [(without_credentials(url), stream_source(url, _channels(specs)), specs) for url, specs in streams.items()]
     ears += [("standard input", pcm_source(pcm, _channels(specs)), specs) for pcm, specs in pipes.items()]
     for selector, specs in shared.values():

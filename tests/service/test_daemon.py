@@ -153,7 +153,7 @@ def test_systemd_hears_of_ready_status_watchdog_and_stopping(
         config = configure(tmp_path, state_dir, broker, sounds(1, 60)[0], loop=True)
         environ = {"NOTIFY_SOCKET": str(address), "WATCHDOG_USEC": "3000000"}
         with Daemon(config, environ) as daemon:
-            assert manager.recv(4096).decode() == "STATUS=loading the models of 1 machines"
+            assert manager.recv(4096).decode() == "STATUS=loading the models of 1 machine"
             assert "READY=1" in manager.recv(4096).decode()
             heard = {manager.recv(4096).decode().partition("=")[0] for _ in range(6)}
             assert heard >= {"WATCHDOG", "STATUS"}

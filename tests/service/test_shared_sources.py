@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from monitor.config import Config, StreamSource
 from monitor.config.effective import effective_text
 from monitor.detect.finding import MicrophoneFault
-from monitor.errors import BadInputError, ConfigurationError
+from monitor.errors import ConfigurationError
 from monitor.service.machines import watch
 from monitor.service.sources import build_ears, describe
 
@@ -52,12 +52,6 @@ def test_machines_on_one_stream_or_pipe_share_it_and_are_heard_on_channels_of_th
     )
     heard = {ear.machines: ear.source.channels for ear in build_ears(config)}
     assert heard == {("press", "saw"): 2, ("fan", "pump"): 3, ("gate",): 1}
-
-
-def test_there_is_one_standard_input_and_one_description_of_it() -> None:
-    config = config_of(fan={"stdin": {"rate_hz": 48_000}}, pump={"stdin": {"rate_hz": 16_000}})
-    with pytest.raises(BadInputError, match="one standard input, but machines describe it in 2 ways"):
-        build_ears(config)
 
 
 def test_a_stream_is_opened_with_its_password_which_is_in_no_name_description_or_printed_configuration(
