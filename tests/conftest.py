@@ -51,7 +51,7 @@ def _no_configuration_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _signals_held_by_no_other_test() -> Iterator[None]:
-    """A daemon that ran in this process still holds SIGHUP back, and what the next test starts would never hear of it."""
+    """A daemon that ran in this process holds SIGHUP back, and what the next test starts would never hear of it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     yield
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
