@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.audio.cards import Card, find_card, names_a_card
+from monitor.counted import counted
 from monitor.errors import DeviceError
 
 HARDWARE = re.compile(r"\(hw:(\d+),(\d+)\)$")
@@ -139,7 +140,5 @@ def _numbers(captures: Sequence[int]) -> str:
 def _listed(devices: Sequence[SoundDevice]) -> str:
     if not devices:
         return "there is no sound device with an input"
-    entries = (
-        f"{device.selector!r} ({device.channels} channel{'s' if device.channels != 1 else ''})" for device in devices
-    )
+    entries = (f"{device.selector!r} ({counted(device.channels, 'channel')})" for device in devices)
     return f"there are {', '.join(entries)}"

@@ -13,6 +13,7 @@ import soundfile
 from monitor.audio.block import AudioBlock, Samples
 from monitor.audio.resample import StreamResampler
 from monitor.audio.wav_header import read_wav_header
+from monitor.counted import counted
 from monitor.errors import RecordingError
 
 RATE_RANGE_HZ = (8_000, 768_000)
@@ -64,7 +65,7 @@ def read_pieces(path: Path, channels: int | None = None) -> Iterator[Samples]:
     resampler = StreamResampler()
     with _opened(path) as file:
         if channels is not None and file.channels < channels:
-            raise RecordingError(f"{path}: has {_count(file.channels, 'channel')}, but {channels} are needed")
+            raise RecordingError(f"{path}: has {counted(file.channels, 'channel')}, but {channels} are needed")
         for samples, position in _decoded(path, file):
             block = AudioBlock(samples[:, :channels], file.samplerate, position / file.samplerate, gap=position == 0)
             yield from (ready.samples for ready in resampler.push(block))
@@ -104,7 +105,7 @@ def read_channel(path: Path, channel: int) -> Iterator[Samples]:
         RecordingError: as `read_pieces`, or when there is no such channel.
     """
     if (present := inspect_recording(path).channels) <= channel:
-        raise RecordingError(f"{path}: has {_count(present, 'channel')}; there is no channel {channel + 1} (from 1)")
+        raise RecordingError(f"{path}: has {counted(present, 'channel')}; there is no channel {channel + 1} (from 1)")
     for piece in read_pieces(path):
         yield piece[:, channel].copy()  # a copy: the other channels are let go
 
@@ -203,7 +204,3 @@ def _check_finite(path: Path, piece: Samples, position: int, rate_hz: int) -> No
 def _reason(error: Exception) -> str:
     text = getattr(error, "error_string", None) or str(error)
     return str(text).removeprefix("Error : ").rstrip(". ")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

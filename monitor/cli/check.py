@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.options import ConfigOption, config_path, configuration
+from monitor.counted import counted
 from monitor.errors import ConfigurationError
 
 if TYPE_CHECKING:  # loaded when a command needs it, so that --help answers at once
@@ -34,8 +35,7 @@ def check(
     path = file or config
     loaded = configuration(path)
     sys.stdout.write(effective_text(loaded))
-    machines = f"{len(loaded.machines)} machine{'s' if len(loaded.machines) != 1 else ''}"
-    typer.echo(f"{config_path(path)}: valid, {machines}", err=True)
+    typer.echo(f"{config_path(path)}: valid, {counted(len(loaded.machines), 'machine')}", err=True)
     for missing in _missing(loaded):  # it may well be readable by the service alone
         typer.echo(f"monitor: note: {missing}", err=True)
 
@@ -50,11 +50,9 @@ def _missing(config: Config) -> Iterator[str]:
     except ConfigurationError as error:
         yield str(error)
     tls = config.mqtt.tls
-    for key in () if tls is None else ("ca_file", "cert_file", "key_file"):
-        path = getattr(tls, key)
+    for key, path in ({} if tls is None else tls.files).items():
         try:
-            if path is not None:
-                path.open("rb").close()
+            path.open("rb").close()
         except OSError as error:
             yield f"mqtt.tls.{key}: {path} cannot be read: {error.strerror}"
     for machine, settings in config.machines.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +21,12 @@ class TlsConfig(Section):
     )
     cert_file: FilePath | None = Field(default=None, description="This node's own certificate (PEM), with `key_file`.")
     key_file: FilePath | None = Field(default=None, description="The key of `cert_file` (PEM).")
+
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """The files that are named, by their keys."""
+        named = {"ca_file": self.ca_file, "cert_file": self.cert_file, "key_file": self.key_file}
+        return {key: path for key, path in named.items() if path is not None}
 
     @model_validator(mode="after")
     def _pair(self) -> TlsConfig:

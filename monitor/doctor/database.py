@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from monitor.counted import counted
 from monitor.doctor.finding import Finding, fail, note, ok
 from monitor.publish.store import is_corrupt
 
@@ -118,7 +119,7 @@ def _damaged(path: Path, what: str) -> Finding:
 
 
 def _events(count: int) -> str:
-    return f"{count} event{'s' if count != 1 else ''}"
+    return counted(count, "event")
 
 
 def _time(payload: bytes) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from monitor.config import Config
+from monitor.counted import counted
 from monitor.doctor import access, alarms, broker, database, installation, lock, models, sources, system
 from monitor.doctor.bounded import TooSlowError, checked, each, within
 from monitor.doctor.finding import Finding, fail, note, ok
@@ -34,7 +35,7 @@ def examine(config: Config, path: Path) -> Iterator[Finding]:
         path: where it was read from.
     """
     machines = len(config.machines)
-    yield ok("configuration", f"{path}: valid, {machines} machine{'s' if machines != 1 else ''}")
+    yield ok("configuration", f"{path}: valid, {counted(machines, 'machine')}")
     password = _password(config)
     yield password.finding
     yield from checked("state directory", QUICK_S, lambda: installation.state_directory(config.state_dir))

@@ -12,6 +12,7 @@ from monitor.audio.devices import SoundDevice, find_device
 from monitor.audio.recording_file import inspect_recording
 from monitor.audio.recording_set import find_recordings
 from monitor.config import Config, MicrophoneSource, RecordingSource, StreamSource
+from monitor.counted import counted
 from monitor.doctor.finding import Finding, fail, note, ok
 from monitor.errors import ConfigurationError, DeviceError, RecordingError
 from monitor.service.sources import describe
@@ -134,4 +135,4 @@ def _recordings(name: str, source: RecordingSource) -> Finding:
         told = f"{first.path} has {first.channels} channels, {source.channel} is configured"
         return fail(name, told, "correct the machine's channel")
     count = len(found.files)
-    return ok(name, f"{count} recording{'s' if count != 1 else ''}, from {first.path}")
+    return ok(name, f"{counted(count, 'recording')}, from {first.path}")

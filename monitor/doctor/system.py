@@ -22,8 +22,8 @@ TIME_ERROR = 5
 
 def unit() -> Finding | None:
     """The unit's state; None where systemd does not run or does not know the unit."""
-    systemctl = shutil.which("systemctl")
-    if systemctl is None or not SYSTEMD.is_dir():
+    systemctl = _systemctl()
+    if systemctl is None:
         return None
     try:
         active, enabled = _ask(systemctl, "is-active"), _ask(systemctl, "is-enabled")
@@ -44,23 +44,26 @@ def unit_finding(active: str, enabled: str) -> Finding | None:
     return ok("service", detail)
 
 
-def _ask(systemctl: str, question: str) -> str:
-    command = [systemctl, question, UNIT]
+def _systemctl() -> str | None:
+    """The command, where systemd runs."""
+    return shutil.which("systemctl") if SYSTEMD.is_dir() else None
+
+
+def _ask(systemctl: str, *question: str) -> str:
+    command = [systemctl, *question, UNIT]
     done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_S, check=False)  # noqa: S603
     return done.stdout.strip()
 
 
 def unit_user() -> str | None:
     """`User=` of the installed unit; None where there is none, or systemd does not say."""
-    systemctl = shutil.which("systemctl")
-    if systemctl is None or not SYSTEMD.is_dir():
+    systemctl = _systemctl()
+    if systemctl is None:
         return None
-    command = [systemctl, "show", "--property=User", "--value", UNIT]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_S, check=False)  # noqa: S603
+        return _ask(systemctl, "show", "--property=User", "--value") or None
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() or None
 
 
 def clock() -> Finding:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.audio.source import MODEL_RATE_HZ
-from monitor.counted import counted
+from monitor.counted import counted, first_names
 from monitor.detect.calibration import Calibration, calibrate
 from monitor.errors import CalibrationError
 from monitor.learn import wording
@@ -29,7 +29,7 @@ a level, and a quarter of the windows in alarm is what a fault looks like."""
 
 
 NAMED = 5
-"""Recordings named in one line; more are no help on it."""
+"""Recordings named in one line."""
 
 
 def recalibrate(
@@ -120,7 +120,7 @@ def _left_out(seen: Sequence[Path]) -> tuple[str, ...]:
     """One line for the recordings that the model knows, if there are any."""
     if not seen:
         return ()
-    names = ", ".join(path.name for path in seen[:NAMED]) + (", ..." if len(seen) > NAMED else "")
+    names = first_names([path.name for path in seen], NAMED)
     return (f"left out, because the model was trained on them: {counted(len(seen), 'recording')} ({names})",)
 
 

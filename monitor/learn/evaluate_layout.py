@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from monitor.audio.recording_set import SUFFIXES
-from monitor.counted import counted
+from monitor.counted import counted, first_names
 from monitor.errors import BadInputError
 
 Domain: TypeAlias = Literal["source", "target", ""]
@@ -202,7 +202,7 @@ def _clips(folders: Sequence[Path]) -> tuple[list[Clip], list[str]]:
                 clips.append(clip) if clip else strange.append(path)
     if not strange:
         return clips, []
-    named = ", ".join(path.name for path in strange[:NAMED]) + (", ..." if len(strange) > NAMED else "")
+    named = first_names([path.name for path in strange], NAMED)
     return clips, [
         f"{strange[0].parent}: left out for their names: {counted(len(strange), 'file')} ({named}); {_EXPECTED}"
     ]

@@ -13,7 +13,7 @@ import torch
 
 import monitor
 from monitor.audio.level import rms_dbfs
-from monitor.counted import counted
+from monitor.counted import counted, first_names
 from monitor.detect.calibration import FEWEST_WINDOWS, calibrate
 from monitor.learn import references
 from monitor.learn.dataset import Dataset, Recording, count_windows, parts, read_dataset, too_little
@@ -32,7 +32,7 @@ from monitor.memcae import artifact
 __all__ = ["Job", "fit_machine"]
 
 NAMED = 5
-"""Files named in one warning; more are no help on a line."""
+"""Files named in one warning."""
 
 
 def fit_machine(
@@ -173,10 +173,9 @@ def _warnings(dataset: Dataset, units: Sequence[Recording], fitted: Fitted, outl
         )
     quiet = [each.path.name for each in dataset.recordings if rms_dbfs(each.samples) < QUIET_DBFS]
     if quiet:
-        names = ", ".join(quiet[:NAMED]) + (", ..." if len(quiet) > NAMED else "")
         warnings.append(
             f"{len(quiet)} of {len(dataset.recordings)} recordings are under {QUIET_DBFS:g} dBFS, as if no microphone "
-            f"were connected: {names}; if that is not the machine, record anew and train again"
+            f"were connected: {first_names(quiet, NAMED)}; if that is not the machine, record anew and train again"
         )
     for place in outlying:
         unlike = units[fitted.held_out[place]]

@@ -27,7 +27,7 @@ from monitor.memcae.network import inner
 from monitor.memcae.onward import Edge, edge
 from monitor.memcae.preset import QUIET_BLOCK, SEGMENT_STEP, Preset, SpectrogramSpec
 from monitor.memcae.ring import Ring, Rows, Total
-from monitor.memcae.spectrogram import averages, in_scale
+from monitor.memcae.spectrogram import averages, in_scale, levels
 from monitor.memcae.views import envelope, quiet
 from monitor.memcae.views.observation import InPieces, Observation
 
@@ -165,7 +165,7 @@ def _block(spec: SpectrogramSpec) -> int:
 
 def _levels(averaged: Tensor, spec: SpectrogramSpec) -> Tensor:
     """The level of every block of the columns' power [B, F, T]: [B, F, n], nepers."""
-    return quiet.levels(averages(averaged, _block(spec) // spec.average))
+    return levels(averages(averaged, _block(spec) // spec.average))
 
 
 def _column(layer: Tensor, at: int) -> Tensor:

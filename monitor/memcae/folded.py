@@ -173,10 +173,7 @@ class Folded:
         middle = inside if columns == 2 * count else inside + last
         sums = torch.stack([inside - first + last, middle, inside], dim=3)  # by what each column of the kernel meets
         rows = torch.einsum("bhutc,bcft->buhf", sums, self._last.expand(len(sums), -1, -1, -1))  # [B, U, H, 3]
-        out = rows.new_empty(len(rows), parts, 2 * rows.shape[2] - 1)
-        out[..., 0::2] = rows[..., 1]
-        out[..., 1::2] = rows[:, :, :-1, 2] + rows[:, :, 1:, 0]
-        return out + columns // parts * self._last_bias[:, None]
+        return interleaved(rows) + columns // parts * self._last_bias[:, None]
 
     def _as_wanted(self, seen: Tensor) -> Tensor:
         """[B, 1, H, W] with its one channel said to be last, which torch cannot see by itself: no layer converts it."""
@@ -230,6 +227,17 @@ class Folded:
     def _join(self, layers: Sequence[Layer]) -> Layer:
         weight = torch.cat([weight for weight, _ in layers])
         return weight.contiguous(memory_format=self._format), torch.cat([bias for _, bias in layers])
+
+
+def interleaved(rows: Tensor) -> Tensor:
+    """A transposed convolution of stride 2 along frequency, from what its three weights give: [.., H, 3] -> [.., 2H-1].
+
+    Output 2i is of weight 1 on i, output 2i + 1 of weight 2 on i and weight 0 on i + 1.
+    """
+    out = rows.new_empty(*rows.shape[:-2], 2 * rows.shape[-2] - 1)
+    out[..., 0::2] = rows[..., 1]
+    out[..., 1::2] = rows[..., :-1, 2] + rows[..., 1:, 0]
+    return out
 
 
 @torch.inference_mode()

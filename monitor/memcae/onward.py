@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from monitor.memcae.folded import Folded, Layer
+from monitor.memcae.folded import Folded, Layer, interleaved
 from monitor.memcae.network import padding
 
 KERNEL = 3
@@ -91,12 +91,11 @@ class Onward:
     def _encoded(self, before: Edge, columns: Tensor) -> tuple[list[Tensor], Tensor]:
         """What each encoder layer sees, behind the column that was kept, and what the last gives: [G, T, F', C]."""
         inputs, seen = [], columns[..., None]
-        higher = padding(columns.shape[2], self._layers)
+        above = padding(columns.shape[2], self._layers)
         for kept, (weight, bias) in zip(before.inputs, self._encoder, strict=True):
             inputs.append(_followed(kept, seen))
-            above = inputs[-1][:, :, -1:].expand(-1, -1, 0 if len(inputs) > 1 else higher, -1)
-            high = torch.cat([inputs[-1], above], dim=2) if above.shape[2] else inputs[-1]
-            seen = self._answered(F.pad(high, (0, 0, 1, 1)), weight, bias, KERNEL, 2)
+            seen = self._answered(_bordered(inputs[-1], above), weight, bias, KERNEL, 2)
+            above = 0  # what a layer gives is as high as the next one wants it
         return inputs, seen
 
     def _decoded(self, recalled: Tensor, columns: Tensor) -> Tensor:
@@ -114,16 +113,20 @@ class Onward:
         batch, _, height, channels = inside.shape
         sums = torch.cat([inside, turned], dim=3).view(batch, units * height, 2 * channels)
         rows = torch.bmm(sums, self._last).view(batch, units, height, KERNEL)
-        out = rows.new_empty(batch, units, 2 * height - 1)
-        out[..., 0::2] = rows[..., 1]
-        out[..., 1::2] = rows[:, :, :-1, 2] + rows[:, :, 1:, 0]
-        return (out + 2 * half * self._last_bias)[..., : columns.shape[2]]
+        return (interleaved(rows) + 2 * half * self._last_bias)[..., : columns.shape[2]]
 
     def _answered(self, seen: Tensor, weight: Tensor, bias: Tensor, size: int, step: int) -> Tensor:
         """A layer with its LeakyReLU: [G, T, F', C] -> [G, T', F'', C']."""
         patches, length, height = _patches(seen, size, step)
         answers = torch.bmm(patches, weight).add_(bias)
         return F.leaky_relu_(answers, self._leak).view(len(seen), length, height, -1)
+
+
+def _bordered(seen: Tensor, above: int) -> Tensor:
+    """[G, T, F', C] with its highest row so many times more, and a row of zeros at either end."""
+    if above:
+        seen = torch.cat([seen, seen[:, :, -1:].expand(-1, -1, above, -1)], dim=2)
+    return F.pad(seen, (0, 0, 1, 1))
 
 
 def _patches(seen: Tensor, size: int, step: int) -> tuple[Tensor, int, int]:

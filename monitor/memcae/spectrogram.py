@@ -89,7 +89,12 @@ def scaled(squared: Tensor, spec: SpectrogramSpec) -> Tensor:
 
 def in_scale(averaged: Tensor, spec: SpectrogramSpec) -> Tensor:
     """The same of power that is averaged already; of any shape."""
-    return averaged.sqrt() if spec.scale == "magnitude" else (averaged + POWER_FLOOR).log_().mul_(0.5)
+    return averaged.sqrt() if spec.scale == "magnitude" else levels(averaged)
+
+
+def levels(averaged: Tensor) -> Tensor:
+    """Ln |X| of power that is averaged already; of any shape."""
+    return (averaged + POWER_FLOOR).log_().mul_(0.5)
 
 
 def averages(squared: Tensor, frames: int) -> Tensor:

@@ -56,15 +56,14 @@ class Commander:
         client.on_connect = lambda _client, _userdata, _flags, reason, _properties: self._told.put(reason)
         client.on_subscribe = lambda _client, _userdata, _mid, codes, _properties: self._told.put(codes[0])
         client.on_message = lambda _client, _userdata, message: self._received.put(message)
-        where = f"{self._settings.host}:{self._settings.port}"
         try:
             client.connect(self._settings.host, self._settings.port, self._settings.keepalive_s)
         except OSError as error:
-            raise MonitorError(f"broker {where} cannot be reached: {error}") from error
+            raise MonitorError(f"broker {self._where} cannot be reached: {error}") from error
         client.loop_start()
         self._client = client
         try:
-            self._expect_success(f"broker {where} refused the connection")
+            self._expect_success(f"broker {self._where} refused the connection")
         except MonitorError:
             self._close()
             raise
@@ -140,10 +139,13 @@ class Commander:
         try:
             reason = self._told.get(timeout=ANSWER_S)
         except queue.Empty:
-            where = f"{self._settings.host}:{self._settings.port}"
-            raise MonitorError(f"broker {where} cannot be reached: no answer within {ANSWER_S:g} s") from None
+            raise MonitorError(f"broker {self._where} cannot be reached: no answer within {ANSWER_S:g} s") from None
         if reason.value >= _REFUSED:
             raise MonitorError(f"{complaint}: {reason}")
+
+    @property
+    def _where(self) -> str:
+        return f"{self._settings.host}:{self._settings.port}"
 
     def _open_client(self) -> Client:
         if self._client is None:

@@ -185,7 +185,9 @@ class Desk:
         except (CommandRefusedError, OrderRefusedError) as refusal:
             _log.warning("command refused", verb=incoming.verb, reason=str(refusal))
             states = {} if incoming.retained else self._answered.note(known, str(refusal))
-            self._tell((), now_s, states, [_refused(incoming, command, str(refusal), now_s)])
+            # who sent it, and for what, is noted even where it makes no command
+            said = claimed(incoming.payload) if command is None else _said(command)
+            self._tell((), now_s, states, [_audited(incoming.verb, said, None, str(refusal), now_s)])
             return self._response(incoming.verb, command, now_s, known, refusal=str(refusal))
         return self._response(incoming.verb, command, now_s, known)
 
@@ -211,7 +213,7 @@ class Desk:
         key = _key(command)
         until_s = now_s + command.duration_s if isinstance(command, ShelveCommand) else None
         news = self._book.order(key, Order(verb, command.alarm_id, until_s), command.by, command.reason, now_s)
-        done = _audited(verb, command, self._book.life(key).alarm_id, "", now_s)
+        done = _audited(verb, _said(command), self._book.life(key).alarm_id, "", now_s)
         self._tell(news, now_s, self._answered.note(command.id, None), [done])
 
     def _response(
@@ -231,33 +233,25 @@ def _key(record: Command | Alarm) -> Key:
     return record.machine or "", record.kind
 
 
-def _audited(verb: str, command: Command, alarm_id: str | None, refusal: str, now_s: float) -> Audited:
-    return Audited(
-        at_s=now_s,
-        by=command.by,
-        verb=verb,
-        machine=command.machine or "",
-        kind=command.kind,
-        alarm_id=alarm_id or "",
-        accepted=not refusal,
-        reason=command.reason or "",
-        answer=refusal,
-    )
+def _said(command: Command) -> dict[str, str]:
+    """What `claimed` gives, of a command."""
+    return {
+        "by": command.by,
+        "machine": command.machine or "",
+        "kind": command.kind,
+        "reason": command.reason or "",
+    }
 
 
-def _refused(incoming: Incoming, command: Command | None, refusal: str, now_s: float) -> Audited:
-    """A command that was not carried out; who sent it, and for what, is noted even where it makes no command."""
-    if command is not None:
-        return _audited(incoming.verb, command, None, refusal, now_s)
-    said = claimed(incoming.payload)
+def _audited(verb: str, said: Mapping[str, str], alarm_id: str | None, refusal: str, now_s: float) -> Audited:
     return Audited(
         at_s=now_s,
         by=said.get("by", ""),
-        verb=incoming.verb[:100],  # it may be anything
+        verb=verb[:100],  # that of a refused one may be anything
         machine=said.get("machine", ""),
         kind=said.get("kind", ""),
-        alarm_id="",
-        accepted=False,
+        alarm_id=alarm_id or "",
+        accepted=not refusal,
         reason=said.get("reason", ""),
         answer=refusal,
     )

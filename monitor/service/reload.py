@@ -13,6 +13,7 @@ from typing import Final, NoReturn
 import structlog
 
 from monitor.config import Config, StreamSource
+from monitor.counted import counted
 from monitor.errors import BadInputError, ConfigurationError, MonitorError
 from monitor.memcae.fleet import choose_device
 from monitor.publish.connection import make_client
@@ -74,8 +75,7 @@ class Reload:
             for problem in answer.problems:
                 _log.error(problem)
             count = len(answer.problems)
-            mistakes = f"{count} mistake{'s' if count != 1 else ''}"
-            self.doubt = f"the configuration file is NOT in force: {mistakes}, see the log"
+            self.doubt = f"the configuration file is NOT in force: {counted(count, 'mistake')}, see the log"
             _log.error("the configuration stays as it was: the file cannot be used", problems=count)
             self._notifier.ready(self.doubt)
             return False
@@ -111,8 +111,8 @@ def in_force(config: Config) -> tuple[Config, str]:
     secrets = [config.mqtt_password() or "", *(config.stream_address(source) for source in streams)]
     digest = hashlib.sha256("\0".join(secrets).encode())
     tls = config.mqtt.tls
-    for file in () if tls is None else (tls.ca_file, tls.cert_file, tls.key_file):
-        digest.update(b"\0" if file is None else file.read_bytes())
+    for file in ({} if tls is None else tls.files).values():
+        digest.update(file.read_bytes())
     return config, digest.hexdigest()
 
 

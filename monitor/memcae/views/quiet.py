@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from monitor.memcae.spectrogram import DB_PER_NEPER, POWER_FLOOR, averages
+from monitor.memcae.spectrogram import DB_PER_NEPER, averages, levels
 
 QUIET = 0.5
 """Share of the blocks that is kept, per bin, from the quiet end: passing noise is loud and falls in the other half."""
@@ -32,13 +32,8 @@ def of_blocks(blocks: Tensor) -> Tensor:
     return DB_PER_NEPER * levels(_quietest(blocks.contiguous())).mean(dim=2)
 
 
-def levels(blocks: Tensor) -> Tensor:
-    """The level of blocks whose power is averaged, of any shape; nepers re |X| = 1."""
-    return (blocks + POWER_FLOOR).log_().mul_(0.5)
-
-
 def of_levels(known: Sequence[Tensor]) -> Tensor:
-    """The same as `of_blocks`, of what `levels` gives of each window, [F, n]: [B, F]."""
+    """The same as `of_blocks`, of the `levels` of each window, [F, n]: [B, F]."""
     quietest = [_quietest(each) for each in known]
     return torch.stack([each.sum(dim=1) for each in quietest]).mul_(DB_PER_NEPER / quietest[0].shape[1])
 
