@@ -70,7 +70,7 @@ def judge(members: Sequence[Member], samples: Tensor, stack: Stack | None = None
         A window with a sample that is not finite scores NaN; the others are not touched by it.
     """
     preset = members[0].model.preset
-    kind = InPieces if "rhythm" in preset.views and not samples.is_cuda else Observation
+    kind = InPieces if "rhythm" in preset.views and samples.device.type == "cpu" else Observation
     seen = kind(samples, preset.spectrogram, members[0].network if stack is None else stack.network)
     heard = finite(samples)  # said outright: the quietest half of a window would leave a NaN out
     said = judge_seen(members, seen, stack)

@@ -112,6 +112,6 @@ def brief_reader(memory: Memory) -> Read | None:
 
 def _attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """softmax(Q K^T) V for each of G: [G, Q, C], [G, N, C], [G, N, C] -> [G, Q, C]."""
-    if keys.shape[1] <= FEW and not keys.is_cuda:
+    if keys.shape[1] <= FEW and keys.device.type == "cpu":
         return torch.softmax(queries @ keys.transpose(1, 2), dim=2) @ values
     return F.scaled_dot_product_attention(queries[:, None], keys[:, None], values[:, None], scale=1.0)[:, 0]

@@ -33,7 +33,7 @@ def power(samples: Tensor, spec: SpectrogramSpec) -> Tensor:
     Returns:
         [B, bins, frames].
     """
-    if samples.is_cuda:
+    if samples.device.type != "cpu":
         transform = torch.fft.rfft(_frames(samples, spec) * _window(samples, spec))
         squared: Tensor = transform.real.square() + transform.imag.square()
         return squared.transpose(1, 2)
