@@ -10,7 +10,8 @@
 #   make boot     the service on a real systemd, in a container; as root, with debootstrap and systemd-nspawn
 #   make clean    forget the virtual environment and caches
 #
-# PYTHON is the interpreter that makes the virtual environment; TORCH is what pip is asked for.
+# PYTHON is the interpreter that makes the virtual environment; TORCH is what pip is asked for; JOBS is how many processes
+# share the tests: one more than there are processors, because half of the time a test waits for a broker or a sound.
 
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
@@ -21,6 +22,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 SYSTEM_STAMP := $(VENV)/.installed-system
 BENCH ?= tests/bench/speed.py
+JOBS ?= $(shell expr $$(nproc) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench drill boot clean
@@ -33,7 +35,7 @@ demo: $(STAMP)
 	@$(BIN)/monitor demo $(ARGS)
 
 test: $(DEV_STAMP) $(SYSTEM_STAMP)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(DEV_STAMP)
 	@$(BIN)/ruff format --check .
