@@ -17,7 +17,7 @@ import pytest
 
 from tests.broker import Broker, listening, needs_mosquitto
 from tests.service.conftest import HOP_S, WINDOW_S
-from tests.service.plant import Daemon, give_model, write_config
+from tests.service.plant import Daemon, give_model, hurried, write_config
 
 pytestmark = needs_mosquitto
 
@@ -220,7 +220,7 @@ def test_with_mqtt_3_1_1_whose_last_will_cannot_wait_the_node_says_that_it_reloa
 def test_a_successor_that_cannot_start_shows_as_offline_in_the_end(tmp_path: Path, plant: Plant) -> None:
     """The models go between the check and the start; nobody else could say so."""
     with listening(plant.broker) as listener:
-        plant.daemon.environ["PYTHONPATH"] = str(_hurried(tmp_path))
+        plant.daemon.environ |= hurried(tmp_path / "hurried", publish__handover__SUCCESSOR_S=4)
         plant.start()
         listener.wait_for(lambda it: it.on(SCORE), "its work", 60)
         plant.configure(health_s=10)
@@ -235,15 +235,3 @@ def test_a_successor_that_cannot_start_shows_as_offline_in_the_end(tmp_path: Pat
     assert [one.json["state"] for one in told] == ["online", "offline"]
     assert told[-1].json["reason"] == "did not come back from a reload"
     assert told[-1].at_s - left_s >= 3.0
-
-
-def _hurried(tmp_path: Path) -> Path:
-    """A folder for PYTHONPATH that lets the broker wait for four seconds and not for sixty."""
-    folder = tmp_path / "hurried"
-    folder.mkdir()
-    root = Path(__file__).parents[2]
-    (folder / "sitecustomize.py").write_text(
-        f"import sys\nsys.path.insert(1, {str(root)!r})\n"
-        "from monitor.publish import handover\nhandover.SUCCESSOR_S = 4\n"
-    )
-    return folder
