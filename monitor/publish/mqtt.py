@@ -26,7 +26,7 @@ from monitor.publish.encoding import Utc
 from monitor.publish.face import Face
 from monitor.publish.handover import keep_place
 from monitor.publish.inbox import ANSWERS, Answer, Inbox, Incoming
-from monitor.publish.messages import Alarm, Event, Message, Payload, Presence, to_message
+from monitor.publish.messages import Alarm, DeliveryEvent, Event, Message, Payload, Presence, to_message
 from monitor.publish.outage import Outage
 from monitor.publish.outbox import Outbox
 from monitor.publish.presence import status
@@ -237,7 +237,7 @@ class Publisher:
         waiter = self._waiter
         self._outbox.flush()
         if (told := self._outage.short()) is not None:
-            self._outbox.note_outage(told)
+            self._outbox.note(DeliveryEvent.OUTAGE, told)
         events = not self._closing
         self._session.send(client, events=events)
         if self._session.idle(events=events):
@@ -257,7 +257,7 @@ class Publisher:
             client.disconnect()
         else:
             if (told := self._outage.ended(self._outbox.depth)) is not None:
-                self._outbox.note_outage(told)
+                self._outbox.note(DeliveryEvent.OUTAGE, told)
             self._session.begin(properties)
             self._inbox.subscribe(client, mqtt5=self._settings.protocol == "5")
             if self._client is not None:

@@ -121,7 +121,8 @@ def test_a_changed_configuration_is_taken_over_by_the_same_process_while_alarms_
     assert re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=\d+\nSTATUS=checking the configuration", reloading)
     assert any(one == "WATCHDOG=1" for one in plant.manager.told[told:])
     assert not any(one.startswith("STOPPING=1") for one in plant.manager.told)
-    assert [one["event"] for one in events] == ["raised"]
+    assert [one["event"] for one in events] == ["raised", "reloaded"]
+    assert events[1]["detail"] == "a changed configuration is in force; listening to 2 machines"
     assert standing is not None
     assert standing.json["active"]
     assert arrived == ["offline", "online"]
@@ -150,7 +151,14 @@ def test_a_configuration_with_mistakes_is_refused_with_each_of_them_and_no_windo
         starts = [one.json["start"] for one in listener.on(SCORE)]
         losses = [one.json["lost"] for one in listener.on(SCORE)]
         assert plant.daemon.terminate() == 0
+        listener.wait_farewell(STATUS)
+        told = [one.json for one in listener.on(EVENT) if one.json["event"].startswith("reload")]
     assert "NOT in force: 2 mistakes" in refused
+    assert [(one["event"], one["machine"]) for one in told] == [("reload_refused", None), ("reloaded", None)]
+    assert re.search(
+        r"NOT in force: 2 mistakes: .*monitor\.yaml.* nod: unknown key.*; .* health_s: 0 is", told[0]["detail"]
+    )
+    assert told[1]["detail"] == "the configuration file is the one in force again"
     assert unchanged == "READY=1\nSTATUS=the configuration is unchanged"
     assert any("nod: unknown key" in word for word in plant.words)
     assert any("health_s: 0 is out of range" in word for word in plant.words)
