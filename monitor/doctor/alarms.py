@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from monitor.config import Config
+from monitor.detect.alarm import AlarmEvent
 from monitor.detect.kinds import MACHINE_KINDS, NODE_KINDS, AlarmKind
 from monitor.detect.life import SuppressedBy
 from monitor.doctor.database import reading
@@ -110,7 +111,7 @@ def _standing(documents: Mapping[AlarmKind, Mapping[str, Any]]) -> str:
     for kind, document in documents.items():
         silent = "" if _by_itself(document) else f" ({document.get('state')})"
         if document.get("active"):
-            why = _why(document.get("findings") or ())
+            why = _why(document)
             told.append(f"{kind} alarm since {document.get('raised_at')}{silent}{': ' + why if why else ''}")
         elif silent:
             told.append(f"{kind} alarm silenced{silent}")
@@ -125,5 +126,8 @@ def _by_itself(document: Mapping[str, Any]) -> bool:
     return not by_people and document.get("suppressed_by") != SuppressedBy.MAINTENANCE
 
 
-def _why(findings: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(str(found.get("detail") or found.get("fault")) for found in findings)
+def _why(document: Mapping[str, Any]) -> str:
+    findings = document.get("findings") or ()
+    told = ", ".join(str(found.get("detail") or found.get("fault")) for found in findings)
+    # What an alarm of the node said as it was raised; that somebody has taken note of it says nothing of the cause.
+    return told or str(document.get("detail") or "").partition(f"{AlarmEvent.RAISED}; ")[2]

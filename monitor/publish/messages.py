@@ -31,7 +31,7 @@ class Presence(StrEnum):
 
 
 class DeliveryEvent(StrEnum):
-    """What happened to the delivery of events itself, and to their times."""
+    """What happened to the delivery of events itself, to their times, and to the node's configuration."""
 
     GAP = "gap"
     """Events were given up, or may be missing."""
@@ -45,6 +45,10 @@ class DeliveryEvent(StrEnum):
     """They are on disk again."""
     CLOCK_STEPPED = "clock_stepped"
     """This computer's clock was set: times before and after are not of one clock."""
+    RELOADED = "reloaded"
+    """A configuration that has changed is in force, or one that was refused has been taken back."""
+    RELOAD_REFUSED = "reload_refused"
+    """The configuration file has mistakes: the one of before stays in force."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from monitor.publish.encoding import Utc
 from monitor.publish.face import Face
 from monitor.publish.handover import keep_place
 from monitor.publish.inbox import ANSWERS, Answer, Inbox, Incoming
-from monitor.publish.messages import Alarm, Event, Message, Payload, Presence, to_message
+from monitor.publish.messages import Alarm, DeliveryEvent, Event, Message, Payload, Presence, to_message
 from monitor.publish.outage import Outage
 from monitor.publish.outbox import Outbox
 from monitor.publish.presence import status
@@ -78,7 +78,7 @@ class Publisher:
         self._waiter = threading.Event()  # set by a turn that began after it was put here and left nothing to wait for
         self._closing = False
         self._outage = Outage(outbox.depth)
-        self._reconnect = Reconnect(settings)
+        self._reconnect = Reconnect(settings, connection.own_id(settings, topics.node))
         self.has_successor = False
         """Set before `stop` when another process takes over at once: the broker goes on saying `online` meanwhile."""
 
@@ -94,7 +94,7 @@ class Publisher:
 
     def troubles(self) -> tuple[str, ...]:
         """Why messages do not reach the broker, in words; nothing while they do."""
-        return troubles(self._outage.lasts_s, self._session.denied, self._outbox.health())
+        return troubles(self._outage.lasts_s, self._session.denied, self._outbox.health(), self._reconnect.rival)
 
     @property
     def alive(self) -> bool:
@@ -237,7 +237,7 @@ class Publisher:
         waiter = self._waiter
         self._outbox.flush()
         if (told := self._outage.short()) is not None:
-            self._outbox.note_outage(told)
+            self._outbox.note(DeliveryEvent.OUTAGE, told)
         events = not self._closing
         self._session.send(client, events=events)
         if self._session.idle(events=events):
@@ -257,31 +257,31 @@ class Publisher:
             client.disconnect()
         else:
             if (told := self._outage.ended(self._outbox.depth)) is not None:
-                self._outbox.note_outage(told)
+                self._outbox.note(DeliveryEvent.OUTAGE, told)
             self._session.begin(properties)
             self._inbox.subscribe(client, mqtt5=self._settings.protocol == "5")
-            self._reconnect.succeeded()
             if self._client is not None:
                 self._client.begin_clean()
-            _log.info("connected to the broker", host=self._settings.host, port=self._settings.port)
+            if self._reconnect.succeeded():
+                _log.info("connected to the broker", host=self._settings.host, port=self._settings.port)
             self._connected.set()
 
     def _on_connect_fail(self, _client: paho.Client, _userdata: object) -> None:
-        self._note_trouble(f"the broker cannot be reached: {sys.exception()}")
+        self._note_trouble(self._reconnect.failed(sys.exception()))
         self._back_off()
 
     def _on_disconnect(
         self,
         _client: paho.Client,
         _userdata: object,
-        _flags: object,
+        flags: paho.DisconnectFlags,
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
         if self.connected:
             self._connected.clear()
             if not self._closing:
-                self._note_trouble(self._reconnect.lost(reason, connection.own_id(self._settings, self._topics.node)))
+                self._note_trouble(self._reconnect.lost(reason, told=flags.is_disconnect_packet_from_server))
         self._session.end()
         self._waiter.set()
         self._back_off()

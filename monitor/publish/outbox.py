@@ -164,16 +164,10 @@ class Outbox:
             self._tell_refusal(self._refusals.refused(topic, reason_code, reason, known=known))
             self._journal.save()
 
-    def note_outage(self, detail: str) -> None:
-        """The broker is back after a while; tell by an event of its own."""
+    def note(self, event: DeliveryEvent, detail: str) -> None:
+        """Tell of an outage that is over, a clock that was set or a configuration by an event of its own."""
         with self._guard:
-            self._tell(DeliveryEvent.OUTAGE, detail, None)
-            self._journal.save()
-
-    def note_clock(self, detail: str) -> None:
-        """The computer's clock was set; tell by an event of its own."""
-        with self._guard:
-            self._tell(DeliveryEvent.CLOCK_STEPPED, detail, None)
+            self._tell(event, detail, None)
             self._journal.save()
 
     def release(self) -> None:

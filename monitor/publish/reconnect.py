@@ -2,49 +2,62 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
-from typing import Final
+
+from paho.mqtt.reasoncodes import ReasonCode
 
 from monitor.publish.connection import Client, MqttSettings
-
-BRIEF_S: Final = 10.0
-"""A connection that two clients fight for lasts no longer: the other one is back within a second or two."""
-EVICTED: Final = 3
-"""So many brief connections in a row are no bad cable's chance."""
+from monitor.publish.rival import Rivalry
 
 
 class Reconnect:
-    """Belongs to the network thread of one connection."""
+    """Belongs to the network thread of one connection.
 
-    def __init__(self, settings: MqttSettings) -> None:
+    Args:
+        settings: where the broker is.
+        client_id: of the connection.
+    """
+
+    def __init__(self, settings: MqttSettings, client_id: str) -> None:
         self._settings = settings
         self._wait_s = settings.retry_min_s
         self._trouble: str | None = None
-        self._since_s = -math.inf
-        self._brief = 0
+        self._rivalry = Rivalry(client_id, chosen=settings.client_id is not None)
 
-    def lost(self, reason: object, client_id: str) -> str:
+    @property
+    def rival(self) -> str | None:
+        """What there is to say of another client with this id; any thread may ask."""
+        return self._rivalry.words(time.monotonic())
+
+    def lost(self, reason: ReasonCode, *, told: bool) -> str:
         """A connection that was accepted is gone, in words.
 
-        Two clients with one id take the broker from each other, and mosquitto does not say why it hangs up.
+        Args:
+            reason: what it came of.
+            told: by the broker, in a DISCONNECT; otherwise the connection just ended.
         """
-        brief = time.monotonic() - self._since_s < BRIEF_S
-        self._brief = self._brief + 1 if brief else 0
-        evicted = f"; is another client using the id {client_id!r}?" if self._brief >= EVICTED else ""
-        return f"the connection to the broker was lost: {reason}{evicted}"
+        self._rivalry.lost(time.monotonic(), reason.value if told else None)
+        rival = self.rival
+        return f"the connection to the broker was lost: {reason}" + ("" if rival is None else f"; {rival}")
+
+    def failed(self, reason: object) -> str:
+        """An attempt to connect found no broker, in words."""
+        self._rivalry.unreachable()
+        return f"the broker cannot be reached: {reason}"
 
     def is_news(self, trouble: str) -> bool:
         """Whether it is another trouble than the last; the same again, attempt after attempt, is no news."""
         known, self._trouble = self._trouble, trouble
         return trouble != known
 
-    def succeeded(self) -> None:
-        """The broker has accepted the connection."""
+    def succeeded(self) -> bool:
+        """The broker has accepted the connection; gives whether that is news: not while two clients fight for it."""
+        self._rivalry.connected(time.monotonic())
         self._wait_s = self._settings.retry_min_s
-        self._trouble = None
-        self._since_s = time.monotonic()
+        fought_for = self.rival is not None
+        self._trouble = self._trouble if fought_for else None
+        return not fought_for
 
     def back_off(self, client: Client | None) -> None:
         """Let paho's loop wait between half and the whole of a time that doubles, so that nodes do not come at once."""

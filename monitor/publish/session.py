@@ -17,7 +17,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from monitor.publish.inbox import Answer
-from monitor.publish.messages import Event, Message
+from monitor.publish.messages import DeliveryEvent, Event, Message
 from monitor.publish.outage import LEAST_S
 from monitor.publish.outbox import Outbox
 from monitor.publish.patience import PASSING, Patience
@@ -135,7 +135,7 @@ class Session:
         now_s, before_s = time.monotonic(), self._progress_s
         self._progress_s = now_s
         if now_s - before_s >= LEAST_S:
-            self._outbox.note_outage(f"the broker did not answer for {now_s - before_s:.0f} s")
+            self._outbox.note(DeliveryEvent.OUTAGE, f"the broker did not answer for {now_s - before_s:.0f} s")
 
     def _try_again(self) -> None:
         """A broker does not tell when it has come to allow a topic: retained messages are tried anew."""

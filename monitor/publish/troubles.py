@@ -12,15 +12,16 @@ OUTAGE_S: Final = 60.0
 _SHOWN: Final = 3  # topics that are named: an access list that denies one level denies a hundred
 
 
-def troubles(away_s: float, denied: Collection[str], health: OutboxHealth) -> tuple[str, ...]:
+def troubles(away_s: float, denied: Collection[str], health: OutboxHealth, rival: str | None = None) -> tuple[str, ...]:
     """What is wrong now; nothing when all is well.
 
     Args:
         away_s: how long the broker has been out of reach, seconds; 0 when it is not.
         denied: topics that it refuses.
         health: of the outbox.
+        rival: what there is to say of another client with this node's id; None when there is none.
     """
-    found = []
+    found = [] if rival is None else [rival]
     if away_s >= OUTAGE_S:
         found.append("the broker cannot be reached")
     if denied:

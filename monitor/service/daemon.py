@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
@@ -16,6 +17,7 @@ from monitor.config import Config
 from monitor.counted import counted
 from monitor.memcae.fleet import Fleet
 from monitor.publish.evidence import EvidenceStore
+from monitor.publish.messages import DeliveryEvent
 from monitor.publish.mqtt import Publisher
 from monitor.publish.outbox import Outbox
 from monitor.publish.topics import Topics
@@ -83,9 +85,13 @@ def _listen(config: Config, reread: Callable[[], Config], stop: threading.Event,
         stack.callback(work.close)
         work.start()
         machines = len(plant.inference.watched)
-        notifier.ready(f"listening to {counted(machines, 'machine')}")
+        listening = f"listening to {counted(machines, 'machine')}"
+        notifier.ready(listening)
+        if successor:
+            plant.outbox.note(DeliveryEvent.RELOADED, f"a changed configuration is in force; {listening}")
         _log.info("started", node=config.node, machines=machines, device=str(plant.fleet.device))
-        plant.publisher.has_successor = _supervise(work, stop, notifier, Reload(config, reread, notifier), reload)
+        reloads = Reload(config, reread, notifier, plant.outbox.note)
+        plant.publisher.has_successor = _supervise(work, stop, notifier, reloads, reload)
         if not plant.publisher.has_successor:
             notifier.stopping("stopping")
             _log.info("stopping")
@@ -132,7 +138,7 @@ def open_plant(
     outbox.open()
     stack.callback(outbox.close)
     if not fresh and (told := unexpected_end(outbox.states())) is not None:
-        outbox.note_outage(told)
+        outbox.note(DeliveryEvent.OUTAGE, told)
     gone = retire(outbox, watched, reporter, time.time())
     topics = Topics(config.mqtt.prefix, config.node)
     settings = replace(mqtt_settings(config), resume=successor)
@@ -176,7 +182,7 @@ class Work:
         self._observe = observe
         self._thread = threading.Thread(target=self._run, name="inference")
         self._next_health_s = self._next_reload_s = time.monotonic()
-        self._clock = ClockWatch(plant.outbox.note_clock)
+        self._clock = ClockWatch(partial(plant.outbox.note, DeliveryEvent.CLOCK_STEPPED))
         self.failure: BaseException | None = None
         self.beat_s = time.monotonic()
         """When the last turn ended, monotonic seconds."""

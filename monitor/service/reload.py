@@ -17,6 +17,7 @@ from monitor.counted import counted
 from monitor.errors import BadInputError, ConfigurationError, MonitorError
 from monitor.memcae.fleet import choose_device
 from monitor.publish.connection import make_client
+from monitor.publish.messages import DeliveryEvent
 from monitor.service.broker import mqtt_settings
 from monitor.service.machines import stamp
 from monitor.service.notify import Notifier
@@ -28,6 +29,11 @@ _log = structlog.get_logger(__name__)
 SUCCESSOR_ENV: Final = "MONITOR_SUCCESSOR"
 """Tells a process that it has taken the place of one that listened until a moment ago; holds its own number, so that
 nobody who inherits it takes it for his."""
+
+SHOWN: Final = 3
+"""Mistakes that the event of a refused reload names: one that follows from another shows beside it."""
+SHOWN_LENGTH: Final = 300
+"""Characters of each: the longest that the configuration's own checks make are of this length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +53,20 @@ class Reload:
         running: the configuration in force.
         reread: reads it again.
         notifier: hears of each try.
+        tell: whoever watches from afar, of what came of it.
     """
 
-    def __init__(self, running: Config, reread: Callable[[], Config], notifier: Notifier) -> None:
+    def __init__(
+        self,
+        running: Config,
+        reread: Callable[[], Config],
+        notifier: Notifier,
+        tell: Callable[[DeliveryEvent, str], None],
+    ) -> None:
         self._running = in_force(running)
         self._reread = reread
         self._notifier = notifier
+        self._tell = tell
         self._answers: list[Answer] = []
         self._looking = False
         self.doubt: str | None = None
@@ -75,17 +89,21 @@ class Reload:
             for problem in answer.problems:
                 _log.error(problem)
             count = len(answer.problems)
-            self.doubt = f"the configuration file is NOT in force: {counted(count, 'mistake')}, see the log"
+            mistakes = f"the configuration file is NOT in force: {counted(count, 'mistake')}"
+            self.doubt = f"{mistakes}, see the log"
             _log.error("the configuration stays as it was: the file cannot be used", problems=count)
             self._notifier.ready(self.doubt)
+            self._tell(DeliveryEvent.RELOAD_REFUSED, f"{mistakes}: {_first(answer.problems)}")
             return False
-        self.doubt = None
+        doubted, self.doubt = self.doubt is not None, None
         if answer.changed:
             _log.info("the configuration has changed; starting anew with it")
             self._notifier.status("starting anew with the changed configuration")
             return True
         _log.info("the configuration is unchanged")
         self._notifier.ready("the configuration is unchanged")
+        if doubted:
+            self._tell(DeliveryEvent.RELOADED, "the configuration file is the one in force again")
         return False
 
     def _look(self) -> None:
@@ -98,6 +116,12 @@ class Reload:
         except Exception as error:  # noqa: BLE001  whatever it is, the daemon goes on as it was, and says so
             answer = Answer((f"{type(error).__name__}: {error}",))
         self._answers.append(answer)
+
+
+def _first(problems: tuple[str, ...]) -> str:
+    """The first of them on one line; the log has them all, and in full."""
+    shown = [" ".join(each.split())[:SHOWN_LENGTH] for each in problems[:SHOWN]]
+    return "; ".join(shown) + (f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else "")
 
 
 def in_force(config: Config) -> tuple[Config, str]:

@@ -99,6 +99,13 @@ def test_an_alarm_of_the_node_is_a_failure_where_it_keeps_messages_from_arriving
     assert node_finding(known("", kind, active=False)) is None
 
 
+def test_an_alarm_of_the_node_is_told_with_its_cause() -> None:
+    detail = "delivery alarm: raised; the broker cannot be reached; the state database cannot be written"
+    found = node_finding(known("", "delivery", active=True, raised_at="T", detail=detail))
+    assert found is not None
+    assert found.detail == f"delivery alarm since T: {detail.partition('; ')[2]}"
+
+
 def known(machine: str, kind: str, **document: Any) -> Known:
     return Known({(machine, kind): {"active": False, "state": "normal", **document}})
 

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,10 +70,18 @@ class Service:
         """One property, as `systemctl show` has it."""
         return self._container.run(f"systemctl show --value --property={name} monitor").strip()
 
-    def heard(self, topic: str, wait_s: int) -> list[str]:
-        """What comes on ``topic`` within ``wait_s``."""
+    def heard(self, topic: str, wait_s: int, then: str = "") -> list[str]:
+        """What comes on ``topic`` within ``wait_s``, of which a script ``then`` may take up a part."""
         subscribe = f"mosquitto_sub -p {self._port} -u monitor -P {SECRET} -t 'monitor/{NODE}/{topic}' -W {wait_s}"
-        return self._container.run(f"{subscribe} || true").splitlines()
+        return self._container.run(f"({subscribe} || true) &\nsleep 1\n{then}\nwait").splitlines()
+
+    def events(self, wait_s: int, then: str) -> list[dict[str, Any]]:
+        """The events that come within ``wait_s``, of which the script ``then`` takes up a part."""
+        return [json.loads(line) for line in self.heard("event", wait_s, then)]
+
+    def hop_s(self) -> float:
+        """What the node says of itself, seconds from window to window."""
+        return float(json.loads(self.heard("info", 2)[-1])["hop_s"])
 
     def wait_active(self) -> None:
         """Until it is up, by its own word."""
@@ -137,6 +146,32 @@ def watched(container: Container, service: Service) -> None:
     service.wait_active()
 
 
+def reloads(container: Container, service: Service) -> None:
+    """`systemctl reload` takes over a changed configuration in the same process, and refuses one with mistakes."""
+    path = container.root / "etc/monitor/monitor.yaml"
+    first, before = path.read_text(), (service.property("MainPID"), service.property("NRestarts"))
+    path.write_text(first.replace("hop_s: 2", "hop_s: 4"))
+    container.run("systemctl reload monitor")
+    wait_until(lambda: service.property("ActiveState") == "reloading", timeout_s=30, what="a reload in systemd's eyes")
+    service.wait_active()
+    assert service.hop_s() == 4
+
+    path.write_text(first.replace("hop_s", "hopp_s"))
+    (refused,) = service.events(10, "systemctl reload monitor")
+    assert refused["event"] == "reload_refused"
+    assert "did you mean 'hop_s'" in refused["detail"]
+    assert "NOT in force" in service.property("StatusText")
+    assert service.heard("machine/fan-1/score", 10)
+
+    path.write_text(first)
+    assert [each["event"] for each in service.events(30, "systemctl reload monitor")] == ["reloaded"]
+    assert service.hop_s() == 2
+    assert "NOT in force" not in service.property("StatusText")
+    assert service.property("ActiveState") == "active"
+    assert (service.property("MainPID"), service.property("NRestarts")) == before
+    assert service.status_topic() == "online"
+
+
 def stops(container: Container, service: Service) -> None:
     """Stopped, it says so to the broker and ends cleanly."""
     container.run("systemctl stop monitor")
@@ -169,6 +204,7 @@ def survives_a_reboot(container: Container, service: Service) -> None:
 FACTS: tuple[Callable[[Container, Service], None], ...] = (
     starts,
     publishes,
+    reloads,
     comes_back,
     watched,
     stops,

@@ -21,6 +21,8 @@ class StrictBroker:
     """Connection by connection: so many publishes are taken without an answer, then it hangs up; then it behaves."""
     refuse: dict[int, list[int]] = field(default_factory=dict)
     """By an event's number: the reason codes that refuse it, one after the other; then it is taken."""
+    last_word: int | None = None
+    """Reason code of a DISCONNECT before each of them; None is none."""
     most: int = 0
     """Most publishes that were unacknowledged on one connection."""
     connections: int = 0
@@ -61,6 +63,7 @@ class StrictBroker:
                 received = client.recv(65_536)
             except TimeoutError:
                 if patience is not None and waiting:
+                    self._part(client)
                     return
                 for answer in waiting:
                     client.sendall(answer)
@@ -73,8 +76,15 @@ class StrictBroker:
                 kind, flags, body, data = packet
                 self._answer(client, kind, flags, body, waiting)
             self.most = max(self.most, len(waiting))
-            if not received or (patience is not None and len(waiting) >= patience):
+            if not received:
                 return
+            if patience is not None and len(waiting) >= patience:
+                self._part(client)
+                return
+
+    def _part(self, client: socket.socket) -> None:
+        if self.last_word is not None:
+            client.sendall(bytes([0xE0, 1, self.last_word]))
 
     def _answer(self, client: socket.socket, kind: int, flags: int, body: bytes, waiting: list[bytes]) -> None:
         if kind == _CONNECT:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from monitor.publish.messages import Message, to_message
-from monitor.publish.mqtt import MqttSettings, Publisher
 from monitor.publish.outbox import Outbox
 from tests.broker import Broker, listening, needs_mosquitto, wait_until
 from tests.publish.conftest import TOPICS, MakePublisher
@@ -254,22 +251,3 @@ def test_a_frozen_broker_blocks_no_caller(broker: Broker, publish_to: MakePublis
     assert time.monotonic() - begun < FROZEN_S / 2
     broker.thaw()
     assert slowest < FROZEN_S / 2
-
-
-def test_two_clients_of_one_id_are_told_of_once_they_fight(
-    broker: Broker, publish_to: MakePublisher, tmp_path: Path
-) -> None:
-    twins_box = Outbox(tmp_path / "twin.db", TOPICS.node)
-    twins_box.open()
-    twin = Publisher(MqttSettings("127.0.0.1", broker.port, retry_min_s=0.05, retry_max_s=0.2), TOPICS, twins_box)
-    with capture_logs() as logs:
-        publish_to(broker.port)
-        twin.start()
-        try:
-            wait_until(lambda: any("another client" in str(each["event"]) for each in logs))
-        finally:
-            twin.stop(1)
-            twins_box.close()
-    lost = [str(each["event"]) for each in logs if "was lost" in str(each["event"])]
-    assert "another client" not in lost[0]
-    assert any(each.endswith("is another client using the id 'monitor-pc1'?") for each in lost)

@@ -15,6 +15,7 @@ from monitor.detect.kinds import AlarmKind
 from monitor.detect.life import Standing
 from monitor.errors import BadInputError, MonitorError
 from monitor.publish.encoding import Utc, to_json
+from monitor.publish.messages import DeliveryEvent
 from monitor.publish.outbox import Outbox
 from monitor.publish.rows import Row
 from monitor.publish.standing import standing
@@ -151,14 +152,14 @@ def test_a_refused_event_is_kept_counted_and_told(path: Path) -> None:
 
 def test_news_of_delivery_says_how_the_delivery_alarm_stands_over_restarts_too(path: Path) -> None:
     box = opened(path)
-    box.note_outage("away for 7 s")
+    box.note(DeliveryEvent.OUTAGE, "away for 7 s")
     flags: dict[str, Any] = {
         "alarm_id": "delivery-1", "level": AlarmLevel.ALARM, "active": True, "acknowledged": False,
         "state": Standing.SHELVED, "raised_at": Utc(1_760_000_000.123), "shelved_until": Utc(1_760_000_900.0),
         "suppressed_or_shelved": True,
     }  # fmt: skip
     box.append([], [replace(alarm(1), machine=None, kind=AlarmKind.DELIVERY, **flags)])
-    box.note_outage("away for 70 s")
+    box.note(DeliveryEvent.OUTAGE, "away for 70 s")
     box.close()
     again = opened(path)
     again.note_refusal("a/b", 0x87, "Not authorized", known=False)

@@ -137,3 +137,14 @@ def write_config(path: Path, state_dir: Path, port: int, machines: dict[str, Any
     }
     path.write_text(yaml.safe_dump(config))
     return path
+
+
+def hurried(folder: Path, **constants: float) -> dict[str, str]:
+    """The environment of a process that waits less; each constant by its module under `monitor`, ``__`` for a dot."""
+    folder.mkdir()
+    lines = ["import importlib, sys", f"sys.path.insert(1, {str(ROOT)!r})"]
+    for path, value in constants.items():
+        module, _, name = path.replace("__", ".").rpartition(".")
+        lines.append(f"importlib.import_module('monitor.{module}').{name} = {value}")
+    (folder / "sitecustomize.py").write_text("\n".join(lines) + "\n")
+    return {"PYTHONPATH": str(folder)}

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+from monitor.publish.messages import DeliveryEvent
 from monitor.service.clockwatch import ClockWatch
 from tests.publish.boxes import opened, taken
 
@@ -29,7 +31,7 @@ class Clocks:
 
 def test_a_clock_that_is_set_is_one_event_with_the_step_and_the_new_time(tmp_path: Path) -> None:
     clocks, box = Clocks(), opened(tmp_path / "state.db")
-    watch = ClockWatch(box.note_clock, clocks.monotonic, clocks.utc)
+    watch = ClockWatch(partial(box.note, DeliveryEvent.CLOCK_STEPPED), clocks.monotonic, clocks.utc)
     for _ in range(10):
         watch.look()
         clocks.passes(0.05)

@@ -17,7 +17,7 @@ import pytest
 
 from tests.broker import Broker, listening, needs_mosquitto
 from tests.service.conftest import HOP_S, WINDOW_S
-from tests.service.plant import Daemon, give_model, write_config
+from tests.service.plant import Daemon, give_model, hurried, write_config
 
 pytestmark = needs_mosquitto
 
@@ -121,7 +121,8 @@ def test_a_changed_configuration_is_taken_over_by_the_same_process_while_alarms_
     assert re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=\d+\nSTATUS=checking the configuration", reloading)
     assert any(one == "WATCHDOG=1" for one in plant.manager.told[told:])
     assert not any(one.startswith("STOPPING=1") for one in plant.manager.told)
-    assert [one["event"] for one in events] == ["raised"]
+    assert [one["event"] for one in events] == ["raised", "reloaded"]
+    assert events[1]["detail"] == "a changed configuration is in force; listening to 2 machines"
     assert standing is not None
     assert standing.json["active"]
     assert arrived == ["offline", "online"]
@@ -150,7 +151,14 @@ def test_a_configuration_with_mistakes_is_refused_with_each_of_them_and_no_windo
         starts = [one.json["start"] for one in listener.on(SCORE)]
         losses = [one.json["lost"] for one in listener.on(SCORE)]
         assert plant.daemon.terminate() == 0
+        listener.wait_farewell(STATUS)
+        told = [one.json for one in listener.on(EVENT) if one.json["event"].startswith("reload")]
     assert "NOT in force: 2 mistakes" in refused
+    assert [(one["event"], one["machine"]) for one in told] == [("reload_refused", None), ("reloaded", None)]
+    assert re.search(
+        r"NOT in force: 2 mistakes: .*monitor\.yaml.* nod: unknown key.*; .* health_s: 0 is", told[0]["detail"]
+    )
+    assert told[1]["detail"] == "the configuration file is the one in force again"
     assert unchanged == "READY=1\nSTATUS=the configuration is unchanged"
     assert any("nod: unknown key" in word for word in plant.words)
     assert any("health_s: 0 is out of range" in word for word in plant.words)
@@ -220,7 +228,7 @@ def test_with_mqtt_3_1_1_whose_last_will_cannot_wait_the_node_says_that_it_reloa
 def test_a_successor_that_cannot_start_shows_as_offline_in_the_end(tmp_path: Path, plant: Plant) -> None:
     """The models go between the check and the start; nobody else could say so."""
     with listening(plant.broker) as listener:
-        plant.daemon.environ["PYTHONPATH"] = str(_hurried(tmp_path))
+        plant.daemon.environ |= hurried(tmp_path / "hurried", publish__handover__SUCCESSOR_S=4)
         plant.start()
         listener.wait_for(lambda it: it.on(SCORE), "its work", 60)
         plant.configure(health_s=10)
@@ -235,15 +243,3 @@ def test_a_successor_that_cannot_start_shows_as_offline_in_the_end(tmp_path: Pat
     assert [one.json["state"] for one in told] == ["online", "offline"]
     assert told[-1].json["reason"] == "did not come back from a reload"
     assert told[-1].at_s - left_s >= 3.0
-
-
-def _hurried(tmp_path: Path) -> Path:
-    """A folder for PYTHONPATH that lets the broker wait for four seconds and not for sixty."""
-    folder = tmp_path / "hurried"
-    folder.mkdir()
-    root = Path(__file__).parents[2]
-    (folder / "sitecustomize.py").write_text(
-        f"import sys\nsys.path.insert(1, {str(root)!r})\n"
-        "from monitor.publish import handover\nhandover.SUCCESSOR_S = 4\n"
-    )
-    return folder

@@ -80,7 +80,7 @@ class SparkplugFace:
         last = kept.get("bd_seq") if isinstance(kept, Mapping) else None
         self._bd_seq = last if isinstance(last, int) else 0
         self._spent = isinstance(last, int)  # a connection had this number: the next one has the next
-        self._reconnect = Reconnect(settings)
+        self._reconnect = Reconnect(settings, own_id)
         self._client: Client | None = None
         self._thread: threading.Thread | None = None
         self._ready = False  # connected, and told of commands
