@@ -1,4 +1,4 @@
-"""A small fixed part of tests/bench/recordings.py and ablation.py."""
+"""A small fixed part of tests/bench/recordings.py, ablation.py and precision.py."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from monitor.learn.evaluate_layout import read_layout
 from monitor.memcae.preset import DEFAULT, PRESETS, Preset
-from tests.bench import ablation, faults, recordings
+from tests.bench import ablation, faults, precision, recordings
 from tests.bench.lab import real
 from tests.bench.lab.separation import FUSED
 from tests.bench.lab.setup import quickly
@@ -76,3 +77,16 @@ def test_the_ablation_says_what_each_view_is_worth(preset: Preset, shared_data: 
     forgetful = ablation.variants(preset)["without memory"].views
     assert set(found) == {*preset.views, FUSED, *(f"{view}, without memory" for view in (*forgetful, FUSED))}
     assert all(0 <= float(figures["bldc_m1"]) <= 1 for figures in found.values())
+
+
+def test_a_network_trained_in_mixed_precision_tells_the_toy_cars_faults_as_one_in_float32_does(
+    preset: Preset, shared_data: Path, tmp_path: Path
+) -> None:
+    (car,) = read_layout(shared_data / "dcase", ("ToyCar1",)).sections
+    part = replace(car, train=car.train[::3])  # sixty clips
+    single, mixed = (precision.run(part, preset, 0, each, "cpu", tmp_path) for each in precision.ARITHMETICS)
+    assert (single.precision, mixed.precision) == ("float32", "bfloat16")
+    assert single.loss != mixed.loss
+    assert single.auc >= 0.9
+    assert mixed.auc == pytest.approx(single.auc, abs=0.02), "less than the seeds of one precision are apart"
+    assert "The precisions of one seed are 0.0" in precision.apart([single, mixed])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.options import JobsOption
+from monitor.cli.options import JobsOption, PrecisionOption, precision_named
 from monitor.errors import BadInputError, DeviceError
 
 if TYPE_CHECKING:  # loaded when a command needs them, so that --help answers at once
@@ -42,6 +42,7 @@ def evaluate(
     jobs: JobsOption = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of the random numbers.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    precision: PrecisionOption = "auto",
     false_alarms: Annotated[
         float, typer.Option(min=0.0001, max=0.5, help="Share of the normal clips that may exceed the threshold.")
     ] = 0.1,
@@ -55,17 +56,18 @@ def evaluate(
     from monitor.learn.evaluate_layout import read_layout
 
     layout = read_layout(data_dir, _names(machines))
-    chosen = _preset(preset, _names(views))
+    chosen, asked = _preset(preset, _names(views)), precision_named(precision)
     from monitor.cli.progress import bars_of
     from monitor.learn.evaluate import evaluate as evaluate_sections
     from monitor.learn.evaluate_section import Settings
+    from monitor.learn.precision import choose, processor_of
     from monitor.memcae.fleet import choose_device
 
     try:
-        choose_device(device)  # refused now, not after an hour of reading
+        arithmetic = choose(asked, processor_of(choose_device(device)))  # refused now, not after an hour of reading
     except DeviceError as error:
         raise BadInputError(f"--{error}") from error
-    settings = Settings(chosen, out or Path("evaluation") / chosen.name, false_alarms, seed, device)
+    settings = Settings(chosen, out or Path("evaluation") / chosen.name, false_alarms, seed, device, arithmetic)
     with bars_of("sections", len(layout.sections)) as progress:
         done = evaluate_sections(layout.sections, settings, jobs=jobs, fresh=fresh, progress=progress)
     if not done.results:

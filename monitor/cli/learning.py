@@ -14,11 +14,13 @@ from monitor.cli.options import (
     HopOption,
     MachineArgument,
     MachineSettings,
+    PrecisionOption,
     RecordingsArgument,
     StateDirOption,
     WindowOption,
     configuration,
     machine_settings,
+    precision_named,
 )
 from monitor.counted import counted
 from monitor.errors import RecordingError
@@ -77,16 +79,17 @@ def train(
     window_s: WindowOption = None,
     hop_s: HopOption = None,
     device: DeviceOption = None,
+    precision: PrecisionOption = "auto",
     seed: SeedOption = 0,
 ) -> None:
     """Train a model on recordings of normal sound, calibrate it and put it in service; Ctrl-C keeps the best so far."""
     settings = machine_settings(machine, config, state_dir, device, window_s, hop_s, preset)
     files = find(recordings)
+    job = job_of(settings, seed, precision)
     from monitor.cli.progress import training_progress
     from monitor.learn.fit import fit_machine
     from monitor.learn.report import train_lines
 
-    job = job_of(settings, seed)
     with training_progress() as progress:
         report = fit_machine(job, files, state_dir=settings.state_dir, created_s=time.time(), progress=progress)
     typer.echo("\n".join(train_lines(report)))
@@ -128,8 +131,12 @@ def calibrate(
     tell_page(report)
 
 
-def job_of(settings: MachineSettings, seed: int) -> Job:
-    """The settings of the machine's training."""
+def job_of(settings: MachineSettings, seed: int, precision: str) -> Job:
+    """The settings of the machine's training.
+
+    Raises:
+        BadInputError: there is no such precision.
+    """
     from monitor.learn.job import Job
     from monitor.memcae.preset import PRESETS
 
@@ -142,6 +149,7 @@ def job_of(settings: MachineSettings, seed: int) -> Job:
         rule=settings.rule,
         seed=seed,
         device=settings.device,
+        precision=precision_named(precision),
         channel=settings.channel,
     )
 

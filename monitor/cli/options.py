@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # loaded when a command needs them, so that --help answers at
     from monitor.config import Config
     from monitor.detect.alarm import AlarmPolicy
     from monitor.detect.budget import Budget
+    from monitor.learn.precision import Precision
 
 CONFIG_ENV = "MONITOR_CONFIG"
 DEFAULT_CONFIG = Path("/etc/monitor/monitor.yaml")
@@ -45,6 +46,13 @@ RecordingsArgument: TypeAlias = Annotated[
 DeviceOption: TypeAlias = Annotated[
     str | None,
     typer.Option(help="auto, cpu, cuda or cuda:1. [default: the configuration's]", show_default=False),
+]
+PrecisionOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="Of the training: auto, float32 or bfloat16 (mixed precision); auto is bfloat16 on a GPU that has it.",
+        metavar="NAME",
+    ),
 ]
 WindowOption: TypeAlias = Annotated[
     float | None,
@@ -172,6 +180,20 @@ def _check_machine(machine: str) -> None:
         machine_id(machine)
     except ValueError as error:
         raise BadInputError(f"machine {machine!r} {error}") from error
+
+
+def precision_named(name: str) -> Precision:
+    """The precision of ``--precision``.
+
+    Raises:
+        BadInputError: there is none of that name.
+    """
+    from monitor.learn.precision import PRECISIONS
+
+    for known in PRECISIONS:
+        if name == known:
+            return known
+    raise BadInputError(f"--precision: {name!r} is none of {', '.join(PRECISIONS)}")
 
 
 def check_settings(settings: MachineSettings) -> None:

@@ -12,6 +12,7 @@ from monitor.cli.options import (
     ConfigOption,
     DeviceOption,
     JobsOption,
+    PrecisionOption,
     StateDirOption,
     check_settings,
     configuration,
@@ -47,6 +48,7 @@ def train_all(
     config: ConfigOption = None,
     state_dir: StateDirOption = None,
     device: DeviceOption = None,
+    precision: PrecisionOption = "auto",
     seed: SeedOption = 0,
 ) -> None:
     """Train, calibrate and put in service many machines' models, each from its own folder of normal recordings."""
@@ -61,7 +63,7 @@ def train_all(
     if not chosen:
         typer.echo("every machine with recordings has a model; leave out --missing to train them anew", err=True)
         return
-    orders = [_order(loaded, machine, found[machine], seed) for machine in chosen]
+    orders = [_order(loaded, machine, found[machine], seed, precision) for machine in chosen]
     if _train(orders, jobs):
         raise typer.Exit(1)
 
@@ -94,12 +96,12 @@ def _has_model(config: Config, machine: str) -> bool:
     return any(version.current for version in list_versions(config.state_dir, machine))
 
 
-def _order(config: Config, machine: str, recordings: tuple[Path, ...], seed: int) -> Order:
+def _order(config: Config, machine: str, recordings: tuple[Path, ...], seed: int, precision: str) -> Order:
     from monitor.learn.plant import Order
 
     settings = configured_settings(machine, config, None)
     check_settings(settings)
-    return Order(job_of(settings, seed), recordings, settings.state_dir)
+    return Order(job_of(settings, seed, precision), recordings, settings.state_dir)
 
 
 def _train(orders: list[Order], jobs: int) -> int:

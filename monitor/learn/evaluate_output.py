@@ -90,6 +90,7 @@ def as_json(evaluation: Evaluation, layout: Layout, settings: Settings) -> dict[
         "program": f"monitor {monitor.__version__}",
         "preset": presets.to_dict(settings.preset),
         "seed": settings.seed,
+        "precision": settings.precision,
         "false_alarms_asked": settings.false_alarms,
         "pauc_most_false": MOST_FALSE,
         "sections": sections,

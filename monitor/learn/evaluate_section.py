@@ -23,6 +23,7 @@ from monitor.learn.evaluate_layout import Clip, Section
 from monitor.learn.evaluate_result import FORMAT, ClipResult, Promised, SectionResult, ViewFigures
 from monitor.learn.fit import fit_machine
 from monitor.learn.job import Job
+from monitor.learn.precision import Precision
 from monitor.learn.progress import Progress, ProgressCallback, silent
 from monitor.learn.scoring import load_model, score_recordings
 from monitor.memcae import preset as presets
@@ -49,6 +50,7 @@ class Settings:
     """Share of the normal clips that the threshold may exceed: the budget, in clips; 0.1 as the challenge's."""
     seed: int = 0
     device: str = "auto"
+    precision: Precision = "auto"
 
     @property
     def state_dir(self) -> Path:
@@ -85,6 +87,7 @@ def evaluate_section(
         rule=AlarmPolicy(raise_count=1, raise_window=1, clear_after_s=0.0),
         seed=settings.seed,
         device=settings.device,
+        precision=settings.precision,
     )
     files = [clip.path for clip in section.train]
     report = fit_machine(job, files, state_dir=settings.state_dir, created_s=time.time(), progress=progress)
@@ -203,6 +206,7 @@ def section_key(section: Section, settings: Settings) -> str:
         "code": code_digest(),
         "preset": presets.to_dict(settings.preset),
         "seed": settings.seed,
+        "precision": settings.precision,
         "false_alarms": settings.false_alarms,
         "train": [[clip.path.name, _digest(clip.path)] for clip in section.train],
         "test": [[clip.path.name, _digest(clip.path)] for clip in section.test],

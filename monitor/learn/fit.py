@@ -17,7 +17,7 @@ from monitor.counted import counted, first_names
 from monitor.detect.calibration import FEWEST_WINDOWS, calibrate
 from monitor.learn import references
 from monitor.learn.dataset import Dataset, Recording, count_windows, parts, read_dataset, too_little
-from monitor.learn.fitting import Fitted, fit, rounds_of
+from monitor.learn.fitting import Fitted, arithmetic_of, fit, rounds_of
 from monitor.learn.job import Job
 from monitor.learn.memory_use import MemoryUse
 from monitor.learn.normal_seconds import normal_sound_of
@@ -49,6 +49,7 @@ def fit_machine(
 
     Raises:
         RecordingError: no recording can be read.
+        DeviceError: there is no such device here, or it does not compute in the precision that was asked for.
         TrainingError: there is too little sound (before any training), the loss diverged, or the memory collapsed.
         CalibrationError: the scores give no threshold.
         ArtifactError: the model cannot be stored.
@@ -56,6 +57,7 @@ def fit_machine(
         KeyboardInterrupt: Ctrl-C came before there was anything to keep; later, the best so far is stored.
     """
     artifact.refuse_unwritable(state_dir, job.machine)
+    arithmetic_of(job)  # refused now, not after an hour of reading
     with room_for(recordings, state_dir) as room:
         return _fit(job, read_dataset(recordings, job.channel, progress, room), state_dir, created_s, progress)
 
@@ -97,6 +99,7 @@ def _fit(job: Job, dataset: Dataset, state_dir: Path, created_s: float, progress
         warnings=_warnings(dataset, units, fitted, outlying),
         audio_s=dataset.seconds,
         steps=fitted.trained.steps,
+        precision=fitted.trained.arithmetic,
         loss=fitted.trained.loss,
         losses=fitted.trained.losses,
         interrupted=fitted.trained.interrupted,
@@ -127,6 +130,7 @@ def _training(job: Job, dataset: Dataset, fitted: Fitted) -> dict[str, Any]:
         "audio_s": dataset.seconds,
         "hop_s": job.hop_s,
         "seed": job.seed,
+        "precision": trained.arithmetic,
         "steps": trained.steps,
         "loss": trained.loss,
         "losses": [[steps, loss, None if math.isnan(unseen) else unseen] for steps, loss, unseen in trained.losses],

@@ -14,6 +14,7 @@ from monitor.learn.dataset import Recording, folds
 from monitor.learn.excerpt import excerpt, fewer_windows
 from monitor.learn.job import Job
 from monitor.learn.memory_use import MemoryUse, measure, refuse_collapse
+from monitor.learn.precision import Arithmetic, choose, processor_of
 from monitor.learn.progress import Progress, ProgressCallback, silent
 from monitor.learn.references import Described
 from monitor.learn.spectra import Spectra, bytes_per_s
@@ -86,6 +87,15 @@ def fit(job: Job, recordings: Sequence[Recording], progress: ProgressCallback = 
     return Fitted(model, trained, use, held_out, scores, heard_s)
 
 
+def arithmetic_of(job: Job) -> Arithmetic:
+    """What the network will be trained in.
+
+    Raises:
+        DeviceError: there is no such device here, or it does not compute in the precision that was asked for.
+    """
+    return choose(job.precision, processor_of(choose_device(job.device)))
+
+
 def rounds_of(preset: Preset, count: int) -> tuple[tuple[int, ...], ...]:
     """Which of ``count`` recordings are held out together, and scored; all together, those that the threshold is of."""
     rounds = folds(count, preset.training.folds)
@@ -100,10 +110,12 @@ def _train(
     share = most_s / sum(recording.seconds for recording in (*learn, *unseen))
     learn, unseen = excerpt(learn, share, job.seed), excerpt(unseen, share, job.seed)
     heard = (*learn, *unseen)
-    spectra = Spectra(heard, job.preset, job.window_s, choose_device(job.device))
+    device = choose_device(job.device)
+    spectra = Spectra(heard, job.preset, job.window_s, device)
     known, held_out = tuple(range(len(learn))), tuple(range(len(learn), len(heard)))
-    plan = Plan(known, held_out, steps_for(spectra.columns(known), spectra.crop, job.preset), job.seed)
-    trained = train(spectra, plan, job.preset, choose_device(job.device), progress)
+    steps = steps_for(spectra.columns(known), spectra.crop, job.preset)
+    plan = Plan(known, held_out, steps, job.seed, arithmetic_of(job))
+    trained = train(spectra, plan, job.preset, device, progress)
     use = measure(trained.network, spectra.held_out(known))
     refuse_collapse(use)
     return trained, use, sum(recording.seconds for recording in heard)

@@ -15,7 +15,7 @@ from monitor.counted import counted
 from monitor.learn import wording
 from monitor.learn.html_style import STYLE
 from monitor.learn.pictures import Picture, Report, draw_pictures
-from monitor.learn.report import RecalibrateReport, TrainReport, memory_line
+from monitor.learn.report import RecalibrateReport, TrainReport, memory_line, steps_line
 
 FOOT: Final = (
     "The promise holds as far as the recordings are typical: of every load, season and neighbour that the machine will "
@@ -177,10 +177,7 @@ def _training(report: Report, drawn: dict[str, Picture]) -> str:
     if not isinstance(report, TrainReport):
         return _change(report)
     figures = "".join(_figure(drawn[name]) for name in ("training", "memory") if name in drawn)
-    told = (
-        f"Preset <b>{escape(report.preset)}</b>, {report.steps} steps, loss {report.loss:.4g}"
-        f"{', interrupted' if report.interrupted else ''}."
-    )
+    told = f"Preset <b>{escape(report.preset)}</b>, {steps_line(report)}."
     memory = "This preset has no memory."
     if report.memory is not None:
         memory = escape(memory_line(report.memory).capitalize()) + "."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from monitor.detect.alarm import AlarmPolicy
 from monitor.detect.budget import Budget
+from monitor.learn.precision import Precision
 from monitor.memcae.preset import Preset
 
 
@@ -25,6 +26,7 @@ class Job:
     """By which alarms are raised."""
     seed: int = 0
     device: str = "auto"
+    precision: Precision = "auto"
     channel: int = 0
     """Index of the machine's channel in recordings of several, from 0."""
 

@@ -13,6 +13,7 @@ from monitor.detect.calibration import Calibration
 from monitor.learn import wording
 from monitor.learn.memory_use import MemoryUse
 from monitor.learn.normal_spectrum import NormalSpectrum
+from monitor.learn.precision import Arithmetic
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class TrainReport:
     """Normal sound in all, seconds."""
     steps: int
     """Gradient steps of the network that was kept."""
+    precision: Arithmetic
+    """What the steps were computed in."""
     loss: float
     """Its loss on normal sound: held out where it stopped by it, else the last training loss."""
     losses: tuple[tuple[int, float, float], ...]
@@ -94,7 +97,7 @@ def train_lines(report: TrainReport) -> tuple[str, ...]:
     lines = [
         f"{report.machine}: version {report.version} in service",
         f"learnt from {counted(len(report.recordings), 'recording')}, {minutes:.1f} minutes, preset {report.preset}: "
-        f"{report.steps} steps, loss {report.loss:.4g}" + (", interrupted" if report.interrupted else ""),
+        + steps_line(report),
     ]
     if report.memory is not None:
         lines.append(memory_line(report.memory))
@@ -111,6 +114,12 @@ def recalibrate_lines(report: RecalibrateReport) -> tuple[str, ...]:
             f"normal level {report.old.location:.3g} -> {report.new.location:.3g}"
         )
     return (*lines, *_promise(report.new, "calibrate"), *_doubts(report))
+
+
+def steps_line(report: TrainReport) -> str:
+    """How the training of the network went, in few words."""
+    unlike = "" if report.precision == "float32" else f" in {report.precision}"
+    return f"{report.steps} steps{unlike}, loss {report.loss:.4g}" + (", interrupted" if report.interrupted else "")
 
 
 def memory_line(use: MemoryUse) -> str:

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from monitor.errors import TrainingError
 from monitor.learn.band_task import move_bands
+from monitor.learn.precision import Arithmetic, arithmetic
 from monitor.learn.progress import Progress, ProgressCallback
 from monitor.learn.spectra import Spectra
 from monitor.memcae.memory import entropy
@@ -26,7 +27,7 @@ CHECKS = 40
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to train on and for how long."""
+    """What to train on, for how long, and in what arithmetic."""
 
     learn: tuple[int, ...]
     """Recordings to learn from, by their index."""
@@ -35,6 +36,8 @@ class Plan:
     steps: int
     """Gradient steps at most."""
     seed: int
+    arithmetic: Arithmetic = "float32"
+    """Of the gradient steps; statistics and held-out losses are in single precision whatever it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ class Trained:
     """Per check: steps done, training loss since the last check, held-out loss (NaN without held-out recordings)."""
     interrupted: bool
     """Whether Ctrl-C ended the training."""
+    arithmetic: Arithmetic
+    """Of its gradient steps."""
 
     @property
     def loss(self) -> float:
@@ -115,7 +120,7 @@ class _Run:
     def best(self, *, interrupted: bool) -> Trained:
         """The network as it was at its best."""
         self.network.load_state_dict(self._kept)
-        return Trained(self.network.eval(), self._kept_steps, tuple(self.losses), interrupted)
+        return Trained(self.network.eval(), self._kept_steps, tuple(self.losses), interrupted, self.plan.arithmetic)
 
     def _steps(self, count: int) -> float:
         """Take ``count`` gradient steps; their mean loss."""
@@ -123,7 +128,8 @@ class _Run:
         total = torch.zeros((), device=self.network.centre.device)
         for _ in range(count):
             crops = self.spectra.draw(self.plan.learn, self.training.batch, self._random)
-            loss = loss_of(self.network, crops, self.training, self._random)
+            with arithmetic(self.plan.arithmetic, crops.device):
+                loss = loss_of(self.network, crops, self.training, self._random)
             self._optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimiser.step()

@@ -25,7 +25,9 @@ def address(queries: Tensor, slots: Tensor) -> Tensor:
     Returns:
         w, [Q, N], rows non-negative with sum 1.
     """
-    return torch.softmax(queries @ slots.T, dim=1)
+    products = queries @ slots.T
+    # A training in bfloat16 brings them in that; weights of order 1/2000 that sum to 1 take single precision.
+    return torch.softmax(products, dim=1, dtype=torch.promote_types(products.dtype, torch.float32))
 
 
 def read(weights: Tensor, slots: Tensor) -> Tensor:

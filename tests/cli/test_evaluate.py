@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.cli import main
+from monitor.memcae.artifact import list_versions
 from tests.learn.dcase_folder import QUICK, write_machine
 
 
@@ -49,6 +50,16 @@ def test_figures_go_to_stdout_and_files_to_the_folder_and_a_second_run_resumes(
     assert "1 sections were finished before; --fresh does them again" in again.err
 
 
+def test_the_precision_of_the_trainings_stands_in_the_results(data: Path, tmp_path: Path) -> None:
+    for asked, used in (("auto", "float32"), ("bfloat16", "bfloat16")):
+        arguments = ["evaluate", str(data), "--out", str(tmp_path), "--device", "cpu", "--precision", asked]
+        assert main(arguments) == 0
+        assert json.loads((tmp_path / "results.json").read_text())["precision"] == used
+        (stored, *_) = sorted((tmp_path / "state/models").glob("*/current"))
+        (info,) = [each for each in list_versions(tmp_path / "state", stored.parent.name) if each.current]
+        assert info.metadata["training"]["precision"] == used
+
+
 def test_results_go_to_a_folder_named_by_preset_and_views(
     capsys: pytest.CaptureFixture[str], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,6 +77,7 @@ def test_results_go_to_a_folder_named_by_preset_and_views(
         (["{data}", "--preset", "best"], "--preset: 'best' is none of default"),
         (["{data}", "--views", "colour"], "--views: 'colour' is no view of preset default"),
         (["{data}", "--device", "tpu"], "device: 'tpu' is none of auto, cpu"),
+        (["{data}", "--precision", "half"], "--precision: 'half' is none of auto, float32, bfloat16"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

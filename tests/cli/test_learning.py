@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.cli import main
+from monitor.memcae.artifact import list_versions
 from monitor.memcae.preset import DEFAULT
 
 QUICK = replace(DEFAULT, training=replace(DEFAULT.training, epochs=1, least_steps=10, most_steps=10, folds=2))
@@ -139,6 +140,29 @@ def test_a_missing_and_a_cut_off_model_are_one_clear_line(
     assert str(copy / original.name) in error
 
 
+def _precision(state_dir: Path) -> str:
+    """What the machine's models say that they were trained in."""
+    (found,) = {str(each.metadata["training"]["precision"]) for each in list_versions(state_dir, "rig")}
+    return found
+
+
+def test_a_model_trained_in_mixed_precision_says_so_and_scores(
+    capsys: pytest.CaptureFixture[str], plant: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.memcae.preset.PRESETS", {"default": QUICK})
+    where = ["--state-dir", str(tmp_path)]
+    assert main(["train", "rig", *recordings(plant), *where, "--precision", "bfloat16"]) == 0
+    assert "10 steps in bfloat16, loss" in capsys.readouterr().out
+    assert "10 steps in bfloat16, loss" in (tmp_path / "models/rig/current/report.html").read_text()
+    assert (_precision(tmp_path), _precision(plant / "state")) == ("bfloat16", "float32")
+    assert len(scored(capsys, recordings(plant)[0], *where)) == 30
+
+
+def test_a_precision_that_there_is_not_is_one_clear_line(capsys: pytest.CaptureFixture[str], plant: Path) -> None:
+    assert main(["train", "rig", *recordings(plant), "--precision", "float16"]) == 2
+    assert capsys.readouterr().err == ("monitor: error: --precision: 'float16' is none of auto, float32, bfloat16\n")
+
+
 def test_train_all_trains_every_machine_that_has_recordings_and_names_the_others(
     capsys: pytest.CaptureFixture[str], plant: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,9 +170,10 @@ def test_train_all_trains_every_machine_that_has_recordings_and_names_the_others
     config = tmp_path / "plant.yaml"
     config.write_text(CONFIG + "  rig-2: {source: {simulated: fan, seed: 4}}\n")
     arguments = ["train-all", "--config", str(config), "--recordings", str(plant / "state/recordings")]
-    assert main(arguments) == 0
+    assert main([*arguments, "--precision", "bfloat16"]) == 0
     told = capsys.readouterr()
     assert "1 of 1 machines have a new model in service" in told.out
+    assert _precision(tmp_path / "state") == "bfloat16"
     assert "skipped: rig-2: no recordings in" in told.err
     assert (tmp_path / "state/models/rig/current").exists()
     assert main([*arguments, "--missing"]) == 0
