@@ -28,11 +28,11 @@ CARRIED = ("aten.to.", "aten._to_copy.")
 """What may take a constant, made once, to the device."""
 
 
-class Devices(TorchDispatchMode):
+class Devices(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes every operation that is given tensors of more than one device, or none of the device that is looked at."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.mixed: list[str] = []
         self.seen = 0
 
@@ -77,7 +77,7 @@ def test_a_network_learns_where_it_is_and_no_number_is_asked_for(preset: Preset)
     crops = torch.empty(8, preset.spectrogram.bins, 64, device=META)
     with Devices() as devices:
         loss = loss_of(network, crops, preset.training, np.random.default_rng(0))
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
     assert devices.mixed == []
     assert loss.device == META
     assert {each.grad.device for each in network.parameters() if each.grad is not None} == {META}
