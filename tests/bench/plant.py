@@ -1,6 +1,6 @@
 """A whole plant on this machine: the daemon with simulated machines in real time, and how late, how costly, how large.
 
-`python tests/bench/plant.py [--machines 40,400] [--minutes 10] [--settle 60] [--quick] [--out DIR]`
+`python tests/bench/plant.py [--plants 40:2,400:10,100:2:1] [--settle 60] [--quick] [--out DIR]`
 
 A real broker and an independent subscriber. From the end of a window's sound: `score` is when the subscriber had the
 window's score (QoS 0), `event` when the node had the broker's PUBACK for an event (QoS 1) that the window led to. Every
@@ -33,6 +33,7 @@ from tests.bench.lab.many import Plant, build
 from tests.bench.lab.process import Usage, usage
 from tests.bench.lab.setup import kept, parser, quickly, write
 from tests.bench.lab.tables import table
+from tests.bench.speed import PLANTS
 from tests.broker import Broker, Listener, Received
 from tests.service.plant import write_config
 
@@ -42,14 +43,34 @@ SAMPLE_S = 5.0
 """How often memory and processor time are looked at."""
 ARRIVES_S = 5.0
 """Windows that ended so shortly before the daemon was stopped are not counted: they may not have been told of."""
-QUICK_MINUTES = 0.4
-NOTE = """The daemon as a process, a real mosquitto and a subscriber on the same cores; windows of 10 s, hop 10 s, each
-machine with a model of its own. Times are from the end of a window's sound: `score` until the subscriber has the score
-(QoS 0), `event` until the node has the PUBACK of an event (QoS 1) that the window led to. Every tenth machine, of ten
+NOTE = """The daemon as a process, a real mosquitto and a subscriber on the same cores; windows of 10 s, each machine
+with a model of its own. Times are from the end of a window's sound: `score` until the subscriber has the score (QoS 0),
+`event` until the node has the PUBACK of an event (QoS 1) that the window led to. Every tenth machine, of ten
 every one, has its levels in the midst of its normal scores, so that there are events. Simulated machines are alike to
 one of eight individuals in turn, whose sound is made once for all that listen to it. Cores and milliseconds are
 processor time of the whole daemon, simulation and all. Resident: the most, and by how much the last look found more
 than the first."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Load:
+    """What a run of the daemon has to do."""
+
+    machines: int
+    hop_s: float = WINDOW_S
+    minutes: float = 1.0
+
+
+QUICK = Load(2, minutes=0.4)
+
+
+def loads(text: str) -> tuple[Load, ...]:
+    """Of `machines:minutes` or `machines:minutes:hop in seconds`, separated by commas."""
+    return tuple(_load(*each.split(":")) for each in text.split(","))
+
+
+def _load(machines: str, minutes: str, hop_s: str = str(WINDOW_S)) -> Load:
+    return Load(int(machines), float(hop_s), float(minutes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +96,7 @@ class Run:
     """What one run of the daemon came to, after it had settled."""
 
     machines: int
+    hop_s: float
     seconds: float
     windows: int
     lost: int
@@ -87,6 +109,8 @@ class Run:
     """Processor seconds per second."""
     ms_per_window: float
     """Processor time of the whole daemon over the windows, milliseconds."""
+    ms_per_second: float
+    """The same over the seconds of sound of every machine."""
     resident_mb: float
     """Greatest resident set, 10^6 bytes."""
     grown_mb: float
@@ -98,12 +122,12 @@ class Run:
         return cls(**{**kept, "score": Late(**kept["score"]), "event": Late(**kept["event"])})
 
 
-def run(plant: Plant, folder: Path, seconds: float, settle_s: float) -> Run:
+def run(plant: Plant, folder: Path, load: Load, settle_s: float) -> Run:
     """Run the daemon on ``plant`` for so long after all machines were heard and ``settle_s`` more."""
+    seconds, sources = 60 * load.minutes, plant.sources()
     with Broker(folder / "broker") as broker, Listener(broker.port, "monitor/#") as listener:
-        config = write_config(
-            folder / "monitor.yaml", plant.state_dir, broker.port, plant.sources(), window_s=WINDOW_S, hop_s=WINDOW_S
-        )
+        config = folder / "monitor.yaml"
+        write_config(config, plant.state_dir, broker.port, sources, window_s=WINDOW_S, hop_s=load.hop_s)
         for old in plant.state_dir.glob("state.sqlite*"):
             old.unlink()
         acknowledged = folder / "acknowledged"
@@ -122,7 +146,7 @@ def run(plant: Plant, folder: Path, seconds: float, settle_s: float) -> Run:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 process.wait(60)
-        return _run(plant, listener.messages, node.read(acknowledged), samples, (began_s, ended_s))
+        return _run(load, listener.messages, node.read(acknowledged), samples, (began_s, ended_s))
 
 
 def _wait_heard(process: subprocess.Popen[bytes], listener: Listener, machines: int, folder: Path) -> None:
@@ -134,7 +158,7 @@ def _wait_heard(process: subprocess.Popen[bytes], listener: Listener, machines: 
 
 
 def _run(
-    plant: Plant,
+    load: Load,
     messages: Sequence[Received],
     acknowledged: dict[int, float],
     samples: Sequence[Usage],
@@ -155,27 +179,29 @@ def _run(
     spent = samples[-1].processor_s - samples[0].processor_s
     heard = sum(began_s <= each.at_s < ended_s for each in scores)
     return Run(
-        machines=len(plant.machines),
+        machines=load.machines,
+        hop_s=load.hop_s,
         seconds=seconds,
         windows=len(inside),
-        lost=missing(told) + sum(each.json["lost"] for _, each in inside),
+        lost=missing(told, load.hop_s) + sum(each.json["lost"] for _, each in inside),
         score=Late.of([each.at_s - end_s for end_s, each in inside]),
         event=Late.of(delays),
         lag_s=max((each["lag_s"] for each in health), default=float("nan")),
         cores=spent / seconds,
         ms_per_window=1e3 * spent / max(1, heard),
+        ms_per_second=1e3 * spent / (seconds * load.machines),
         resident_mb=max(each.resident for each in samples) / 1e6,
         grown_mb=(samples[-1].resident - samples[0].resident) / 1e6,
     )
 
 
-def missing(told: Sequence[tuple[float, Received]]) -> int:
+def missing(told: Sequence[tuple[float, Received]], hop_s: float) -> int:
     """Windows that each machine has not told of between its first and its last."""
     ends: dict[str, list[float]] = {}
     for end_s, each in told:
         ends.setdefault(each.topic, []).append(end_s)
     gaps = (later - sooner for each in ends.values() for sooner, later in itertools.pairwise(sorted(each)))
-    return sum(max(0, round(gap / WINDOW_S) - 1) for gap in gaps)
+    return sum(max(0, round(gap / hop_s) - 1) for gap in gaps)
 
 
 def utc_s(text: str) -> float:
@@ -185,8 +211,15 @@ def utc_s(text: str) -> float:
 
 def report(runs: Sequence[Run]) -> str:
     """The runs as a table."""
-    head = ["machines", "windows", "lost", "score: median, p99, most (s)", "event: number, median, p99, most (s)"]
-    head += ["lag (s)", "cores", "ms a window", "resident, growth (MB)"]
+    head = [
+        "machines",
+        "hop (s)",
+        "windows",
+        "lost",
+        "score: median, p99, most (s)",
+        "event: number, median, p99, most (s)",
+    ]
+    head += ["lag (s)", "cores", "ms a window", "ms a second of sound", "resident, growth (MB)"]
     return table(head, [_row(each) for each in runs])
 
 
@@ -194,6 +227,7 @@ def _row(found: Run) -> list[str]:
     score, event = found.score, found.event
     return [
         f"{found.machines}",
+        f"{found.hop_s:g}",
         f"{found.windows}",
         f"{found.lost}",
         f"{score.median_s:.2f}, {score.p99_s:.2f}, {score.most_s:.2f}",
@@ -201,32 +235,29 @@ def _row(found: Run) -> list[str]:
         f"{found.lag_s:.2f}",
         f"{found.cores:.2f}",
         f"{found.ms_per_window:.1f}",
+        f"{found.ms_per_second:.1f}",
         f"{found.resident_mb:.0f}, {found.grown_mb:+.0f}",
     ]
 
 
-def runs(minutes: Mapping[int, float], settle_s: float, out: Path, preset: str = "default") -> list[Run]:
-    """One after the other, each with so many machines for so long; models that are hardly trained do as many sums."""
+def runs(wanted: Sequence[Load], settle_s: float, out: Path, preset: str = "default") -> list[Run]:
+    """One after the other; models that are hardly trained do as many sums."""
     small = quickly(PRESETS[preset])
     found = []
-    for count, long in minutes.items():
-        plant = build(small, kept(out, small), count)
+    for load in wanted:
+        plant = build(small, kept(out, small), load.machines)
         with tempfile.TemporaryDirectory() as scratch:
-            found.append(run(plant, Path(scratch), 60 * long, settle_s))
+            found.append(run(plant, Path(scratch), load, settle_s))
         print(json.dumps(asdict(found[-1])), file=sys.stderr)
     return found
 
 
 def main() -> int:
     options = parser("The daemon with many simulated machines in real time.")
-    options.add_argument("--machines", default="10,100,400", help="numbers of machines, separated by commas")
-    options.add_argument("--minutes", type=float, default=2.0, help="measured, of each (default 2)")
+    options.add_argument("--plants", type=loads, default=PLANTS, help=f"machines:minutes[:hop] (default {PLANTS})")
     options.add_argument("--settle", type=float, default=20.0, help="seconds before (default 20)")
     given = options.parse_args()
-    sizes = {2: QUICK_MINUTES}
-    if not given.quick:
-        sizes = dict.fromkeys(map(int, given.machines.split(",")), given.minutes)
-    found = runs(sizes, given.settle, given.out, given.preset)
+    found = runs([QUICK] if given.quick else given.plants, given.settle, given.out, given.preset)
     write(given.out, "plant", f"{report(found)}\n\n{NOTE}", [asdict(each) for each in found])
     return 0
 

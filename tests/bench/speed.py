@@ -33,8 +33,9 @@ from tests.bench.lab.tables import table
 ROOT = Path(__file__).parents[2]
 COUNTS = (1, 10, 32, 100, 1000)
 GPU_COUNTS = (1000,)
-PLANTS = "10:1,40:1,100:1,400:10"
-"""Machines and minutes: the largest is what must hold, for long enough to see memory and lag grow if they do."""
+PLANTS = "10:1,40:1,100:1,100:1:1,400:10"
+"""Machines, minutes and hop: the largest is what must hold, for long enough to see memory and lag grow if they do; a
+hop of a second beside one of ten shows what the daemon takes for alarms ten times as soon."""
 SMALL = replace(PAPER, name="small", network=replace(PAPER.network, widths=(4,), slot_size=8, slots=16))
 """For a quick run."""
 CLIP_S = 10.0
@@ -216,12 +217,11 @@ def plant(given: argparse.Namespace) -> None:
     """The daemon with many machines in real time."""
     from tests.bench import plant as plants
 
-    sizes = {2: plants.QUICK_MINUTES}
-    if not given.quick:
-        sizes = {int(count): float(minutes) for count, _, minutes in (each.partition(":") for each in given.plants)}
-    kept = {each["machines"]: each for each in results.values(given.results, "plant") or ()}
-    kept |= {each.machines: asdict(each) for each in plants.runs(sizes, 20.0, given.out)}
-    runs = [plants.Run.read(kept[count]) for count in sorted(kept)]
+    wanted = [plants.QUICK] if given.quick else plants.loads(given.plants)
+    found = [plants.Run.read(each) for each in results.values(given.results, "plant") or ()]
+    found += plants.runs(wanted, 20.0, given.out)
+    latest = {(each.machines, -each.hop_s): each for each in found}
+    runs = [latest[key] for key in sorted(latest)]
     body = f"{plants.report(runs)}\n\n{plants.NOTE}"
     _keep(given, "plant", None, {"A plant in real time": body}, [asdict(each) for each in runs])
 
@@ -248,9 +248,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = argparse.ArgumentParser(description="How fast it is.")
     options.add_argument("--parts", default=",".join(PARTS), help="separated by commas (default: all)")
     options.add_argument("--device", default="cpu", help="of the part fleet: cpu, cuda, auto (default cpu)")
-    options.add_argument(
-        "--plants", type=lambda text: text.split(","), default=PLANTS, help=f"machines:minutes (default {PLANTS})"
-    )
+    options.add_argument("--plants", default=PLANTS, help=f"machines:minutes[:hop in seconds] (default {PLANTS})")
     options.add_argument("--quick", action="store_true", help="a small part of each, to see that it runs")
     options.add_argument("--out", type=Path, default=ROOT / "build" / "bench", help="keeps models for next time")
     options.add_argument("--results", type=Path, help="where results go (default tests/bench; quick ones to --out)")

@@ -125,8 +125,13 @@ def test_a_window_that_never_came_is_missing() -> None:
     def heard(machine: str, ends: list[float]) -> list[tuple[float, Received]]:
         return [(end_s, Received(f"monitor/test/machine/{machine}/score", b"{}", 0, False, end_s)) for end_s in ends]
 
-    assert plant.missing(heard("fan-1", [10.0, 20.0, 30.0]) + heard("fan-2", [12.5, 22.5])) == 0
-    assert plant.missing(heard("fan-1", [30.0, 10.0]) + heard("fan-2", [0.0, 30.0])) == 1 + 2
+    assert plant.missing(heard("fan-1", [10.0, 20.0, 30.0]) + heard("fan-2", [12.5, 22.5]), 10.0) == 0
+    assert plant.missing(heard("fan-1", [30.0, 10.0]) + heard("fan-2", [0.0, 30.0]), 10.0) == 1 + 2
+    assert plant.missing(heard("fan-1", [10.0, 11.0, 13.0]), 1.0) == 1
+
+
+def test_what_a_plant_has_to_do_is_read() -> None:
+    assert plant.loads("40:2,100:1.5:1") == (plant.Load(40, 10.0, 2.0), plant.Load(100, 1.0, 1.5))
 
 
 def test_acknowledgements_are_read_back_the_first_counting(tmp_path: Path) -> None:
