@@ -51,7 +51,7 @@ def kept(out: Path, preset: Preset, *more: object) -> Path:
     own = [Path(__file__).with_name(name).read_text() for name in DECIDING]
     parts = [code_digest(), own, presets.to_dict(preset), [repr(each) for each in more]]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-    return out / "kept" / f"{preset.name}-{digest[:12]}"
+    return out.resolve() / "kept" / f"{preset.name}-{digest[:12]}"
 
 
 def write(out: Path, name: str, text: str, values: object) -> None:
