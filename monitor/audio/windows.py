@@ -27,7 +27,8 @@ class Window:
     channel: int
     """Index of the source's channel, from 0."""
     samples: Samples
-    """Shape [n], float32, full scale is +-1; shorter than a whole window when ``lost``."""
+    """Shape [n], float32, full scale is +-1; shorter than a whole window when ``lost``. Not to be written to: windows
+    that overlap may have the sound that they share in common."""
     lost: bool = False
     """True when audio was lost inside the window: it holds what came before the loss and cannot be scored."""
     stretch: Stretch | None = None
@@ -147,9 +148,11 @@ def _complete(spec: WindowSpec, state: WindowState) -> tuple[WindowState, tuple[
     starts: list[int] = []
     while (at := spec.start(state.count + len(starts)) - first) + spec.window <= held.size:
         starts.append(at)
-    windows = tuple(_window(spec, state, held[at : at + spec.window].copy(), first=first + at) for at in starts)
+    windows = tuple(_window(spec, state, held[at : at + spec.window], first=first + at) for at in starts)
     next_start = at
-    rest = held[next_start:].copy()
+    rest = held[next_start:]
+    if rest.size < held.size // 2:  # a little of it must not keep all of it in memory
+        rest = rest.copy()
     state = replace(
         state,
         chunks=(rest,) if rest.size else (),

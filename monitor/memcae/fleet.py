@@ -28,8 +28,11 @@ more memory and are no faster (measured with 2 to 32)."""
 GPU_SAMPLES = 16 * BATCH_SAMPLES
 """The same for a GPU, which wants hundreds of windows at a time; some 40 bytes a sample are held."""
 
-STACKS = 8
-"""Stacks of models kept at most; in service the same machines' windows come together again and again."""
+STACKED = 128
+"""Machines in all stacks that are kept, some 1 MB each; in service the same machines' windows come together again."""
+
+GPU_STACKED = 16 * STACKED
+"""The same on a GPU, whose stacks are of hundreds."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -180,7 +183,8 @@ class Fleet:
     def _stack(self, members: Sequence[Member]) -> Stack:
         names = tuple(member.model.machine for member in members)
         if names not in self._stacks:
-            if len(self._stacks) == STACKS:
+            most = GPU_STACKED if self.device.type == "cuda" else STACKED
+            while self._stacks and sum(map(len, self._stacks)) + len(names) > most:
                 self._stacks.pop(next(iter(self._stacks)))
             self._stacks[names] = crowd.together(members)
         return self._stacks[names]

@@ -23,8 +23,9 @@ Past: TypeAlias = overlap.Past | continued.Past
 Heard: TypeAlias = tuple[int, Window, Member]
 """A window that shares sound: its place among all, and who scores it."""
 
-AT_ONCE = 16
-"""Machines that go on together: more share no more of the cost, and hold more memory."""
+AT_ONCE = 32
+"""Machines that go on together at most, in parts as equal as can be: half as many take 9 to 12 % longer (measured with
+20 to 40), more hold more memory."""
 
 _Job: TypeAlias = tuple[Sequence[Heard], Sequence[Past | None], int, Stack | None]
 """Windows of one preset and length, what their machines keep, by how many samples they go on from that, and, for
@@ -81,7 +82,7 @@ class Sharing:
             groups.setdefault((preset, len(heard[1].samples), self._shift(heard[1], preset)), []).append(heard)
         for (_, _, by), alike in groups.items():
             additive = alike[0][2].model.preset.additive
-            step = 1 if additive else AT_ONCE
+            step = 1 if additive else -(-len(alike) // -(-len(alike) // AT_ONCE))
             for first in range(0, len(alike), step):
                 part = alike[first : first + step]
                 kept = [self._pasts.pop(window.machine) if by else None for _, window, _ in part]

@@ -72,10 +72,13 @@ class Client(paho.Client):
     """
 
     turn: Callable[[], None] | None = None
+    _woken = False
+    """Whether a turn is on its way that sees everything put there by now: another costs a call of the system."""
 
     def loop_misc(self) -> MQTTErrorCode:
         """See paho; called after each read or write, and once a second."""
         code = super().loop_misc()
+        self._woken = False  # before the turn looks: what is put there from here on may be missed by it
         if self.turn is not None:
             self.turn()
         return code
@@ -99,7 +102,8 @@ class Client(paho.Client):
     def wake(self) -> None:
         """Let the turn come now and not within a second; from any thread, never blocks."""
         pair = self._sockpairW
-        if pair is not None:
+        if pair is not None and not self._woken:
+            self._woken = True
             with contextlib.suppress(OSError):  # full: it will wake anyway; closed: it has ended
                 pair.send(b"\0")
 

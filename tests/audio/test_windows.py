@@ -148,6 +148,15 @@ def test_a_window_outlives_the_buffer_that_it_came_from() -> None:
     assert window.samples.tolist() == list(range(20))
 
 
+def test_what_waits_for_the_next_window_keeps_no_more_in_memory_than_twice_itself() -> None:
+    for hop in (20, 15, 5, 1):
+        state, windows = fold(WindowSpec("m", 0, 20, hop), WindowState(), block(range(23), gap=True))
+        assert windows
+        for chunk in state.chunks:
+            held = chunk if chunk.base is None else chunk.base
+            assert held.nbytes <= 2 * chunk.nbytes + chunk.itemsize
+
+
 def test_the_state_before_can_be_folded_again() -> None:
     spec = WindowSpec("m", 0, 10, 5)
     state, _ = fold(spec, WindowState(), block(range(8), gap=True))

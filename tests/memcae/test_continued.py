@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from monitor.audio.block import AudioBlock
 from monitor.audio.windows import Window, WindowSpec, WindowState, fold
-from monitor.memcae import continued
+from monitor.memcae import continued, sharing
 from monitor.memcae.fleet import Fleet
 from monitor.memcae.model import MachineModel
 from monitor.memcae.plain import PlainFleet
@@ -147,6 +147,16 @@ def test_the_machines_of_a_drain_go_on_together(calls: list[tuple[str, int]]) ->
         _agree(fleet, [_window(2 * k * GRID, name) for name in MODELS])
     assert calls == [*[("begin", 1)] * 3, ("go on", 3), ("go on", 3)]  # the first could not know
     assert fleet.kept == frozenset("abc")
+
+
+def test_more_machines_than_go_on_at_once_do_so_in_equal_parts(
+    calls: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "AT_ONCE", 3)
+    fleet = Fleet(dict.fromkeys("pqrs", MODELS["a"]), "cpu")
+    for k in range(3):
+        fleet.score([replace(_window(2 * k * GRID), machine=name) for name in fleet.models])
+    assert calls == [*[("begin", 1)] * 4, ("go on", 2), ("go on", 2)]
 
 
 def test_a_backlog_of_one_machine_goes_on_in_turn(calls: list[tuple[str, int]]) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +10,9 @@ import torch
 
 from monitor.audio.windows import Window
 from monitor.errors import DeviceError
-from monitor.memcae import ways
+from monitor.memcae import crowd, ways
+from monitor.memcae import fleet as fleets
+from monitor.memcae.crowd import Member, Stack
 from monitor.memcae.fleet import Fleet, choose_device
 from monitor.memcae.plain import PlainFleet
 from monitor.memcae.score import Score
@@ -118,6 +120,27 @@ def test_every_way_scores_as_the_plain_one(monkeypatch: pytest.MonkeyPatch, way:
     changed = PlainFleet({**models, "b": fitted("b", seed=8)} | {"d": models["a"]})
     kept = [window for window in windows if window.machine != "d"]
     _close(fleet.score(kept), changed.score(kept))
+
+
+def test_stacks_are_kept_until_they_hold_too_many_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    together = crowd.together
+
+    def counted(members: Sequence[Member]) -> Stack:
+        made.append(len(members))
+        return together(members)
+
+    monkeypatch.setattr(crowd, "together", counted)
+    monkeypatch.setattr(ways, "choose", lambda models, abreast, stopped: Choice(Way(stacked=True), {}))
+    monkeypatch.setattr(fleets, "STACKED", 4)
+    fleet = Fleet({name: fitted(name) for name in "abc"}, "cpu")
+    fleet.prepare()
+    for machines in ("ab", "bc", "ab", "bc"):
+        fleet.score([_window(name, 1) for name in machines])
+    assert made == [2, 2]
+    fleet.score([_window(name, 1) for name in "abc"])  # no room for it beside either
+    fleet.score([_window(name, 1) for name in "ab"])
+    assert made == [2, 2, 3, 2]
 
 
 def test_the_fastest_way_is_taken_and_told() -> None:

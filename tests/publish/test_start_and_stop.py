@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from pathlib import Path
 
 import pytest
 
+from monitor.publish.connection import make_client
 from monitor.publish.mqtt import MqttSettings, Publisher
 from monitor.publish.outbox import Outbox
 from tests.broker import Broker, free_port, listening, wait_until
@@ -35,6 +37,18 @@ def test_an_unreachable_broker_is_a_warning_once_and_work_goes_on(
     assert publisher.depth == 1
     printed += capsys.readouterr().out
     assert printed.count("the broker cannot be reached") == 1
+
+
+def test_one_call_of_the_system_wakes_the_network_thread_for_all_that_waits_and_the_next_comes_after_its_turn() -> None:
+    client = make_client(MqttSettings(host="127.0.0.1"), "test", None)
+    reader, client._sockpairW = socket.socketpair()
+    with reader, client._sockpairW:
+        client.wake()
+        client.wake()
+        assert reader.recv(10) == b"\0"
+        client.loop_misc()
+        client.wake()
+        assert reader.recv(10) == b"\0"
 
 
 def test_a_broker_that_comes_later_gets_everything(tmp_path: Path, publish_to: MakePublisher) -> None:
