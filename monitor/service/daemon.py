@@ -24,6 +24,7 @@ from monitor.publish.topics import Topics
 from monitor.service.broker import home_assistant, mqtt_settings, not_at_home, sparkplug
 from monitor.service.clockwatch import ClockWatch
 from monitor.service.crew import Crew, gather
+from monitor.service.fetching import pause_s
 from monitor.service.inference import Inference, Judged
 from monitor.service.lifetime import unexpected_end
 from monitor.service.machines import stamp, watch
@@ -216,7 +217,7 @@ class Work:
                 if self._observe is not None:
                     for one in judged:
                         self._observe(one)
-                self._stop.wait(max(0.0, began_s + inference.rest_s - time.monotonic()))
+                self._stop.wait(pause_s(began_s, time.monotonic(), inference.rest_s))
                 self._now_and_then()
                 self.beat_s = time.monotonic()
                 if not self._plant.publisher.alive:

@@ -5,6 +5,7 @@ A read costs the same whether it brings a second of sound or a hundredth, and a 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 UNREAD_S = 1.0
@@ -15,13 +16,29 @@ FAST = 2.0
 HURRIED_S = 5.0
 """A single read that brings so much sound may have left more behind, because no source hands out all at once."""
 
-
-TURN_S = 0.2
-"""Turns begin so far apart while all sound comes in real time: a fifth of the shortest useful hop, for which a window
-waits for others that are scored, and told of, together with it for less. Measured with 60 machines and a hop of a
-second: 4.0 ms of the daemon's processor time a window, 6.5 with a quarter of it."""
+TURN_S = 0.256
+"""Turns begin so far apart while all sound comes in real time: a quarter of the shortest useful hop, for which a window
+waits for others that are scored, and told of, together with it for less. Measured with 100 machines and a hop of a
+second: 3.5 ms of the daemon's processor time a window, 3.8 with 0.2 s and on no grid; with 60, 6.5 with 0.05 s. Windows
+begin on a grid of whole turns (`monitor.memcae.preset.Preset.grid`): the same machines end theirs together again."""
 CATCHING_UP_S = 0.05
 """The same while a source is played fast or catches up."""
+
+
+def pause_s(began_s: float, now_s: float, rest_s: float) -> float:
+    """From now to the next turn, seconds; 0 when it is late.
+
+    Turns begin at multiples of ``rest_s``, however long each takes: a machine then ends its windows in the same turn of
+    every few, beside the same others.
+
+    Args:
+        began_s: when the last turn began, monotonic seconds.
+        now_s: the same clock now.
+        rest_s: from one turn to the next, seconds; 0 is at once.
+    """
+    if rest_s <= 0:
+        return 0.0
+    return max(0.0, (math.floor(began_s / rest_s) + 1) * rest_s - now_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from monitor.service.fetching import UNREAD_S, Fetching
+from monitor.memcae.preset import PRESETS
+from monitor.service.fetching import TURN_S, UNREAD_S, Fetching, pause_s
 
 
 def real_time(missing_s: float) -> Fetching:
@@ -41,3 +44,25 @@ def test_a_clock_that_is_set_back_keeps_nobody_waiting() -> None:
     back = real_time(9.0).heard(40.0, 0.5, 9.0)
     assert back.due(40.0)  # how fast it plays is not known across the step
     assert not back.heard(40.6, 0.6, 9.0).due(40.7)
+
+
+@given(st.integers(0, 10**9), st.floats(0.0, 3.0))
+def test_turns_begin_on_one_grid_however_long_each_takes(turn: int, took_s: float) -> None:
+    began_s = turn * TURN_S + 1e-4  # a thread wakes a little late
+    now_s = began_s + took_s
+    begins_s = now_s + pause_s(began_s, now_s, TURN_S)
+    if took_s < TURN_S - 1e-3:
+        assert begins_s == pytest.approx((turn + 1) * TURN_S, abs=1e-5)
+    else:
+        assert begins_s - now_s < 1e-3  # late: at once
+
+
+def test_nothing_is_waited_for_where_more_sound_may_be_there() -> None:
+    assert pause_s(10.0, 10.1, 0.0) == 0.0
+
+
+def test_windows_of_every_preset_begin_on_whole_or_evenly_divided_turns() -> None:
+    for preset in PRESETS.values():
+        grid_s = preset.grid / preset.spectrogram.rate_hz
+        longer, shorter = max(grid_s, TURN_S), min(grid_s, TURN_S)
+        assert longer / shorter == pytest.approx(round(longer / shorter))
