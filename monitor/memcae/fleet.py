@@ -182,12 +182,14 @@ class Fleet:
 
     def _stack(self, members: Sequence[Member]) -> Stack:
         names = tuple(member.model.machine for member in members)
-        if names not in self._stacks:
-            most = GPU_STACKED if self.device.type == "cuda" else STACKED
+        if names in self._stacks:
+            return self._stacks[names]
+        stack, most = crowd.together(members), GPU_STACKED if self.device.type == "cuda" else STACKED
+        if len(self._members) <= most:  # of more it would be gone before its machines come together again
             while self._stacks and sum(map(len, self._stacks)) + len(names) > most:
                 self._stacks.pop(next(iter(self._stacks)))
-            self._stacks[names] = crowd.together(members)
-        return self._stacks[names]
+            self._stacks[names] = stack
+        return stack
 
     def _way(self, preset: Preset) -> Way:
         return self._ways.get(preset, Way())

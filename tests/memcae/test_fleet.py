@@ -141,6 +141,11 @@ def test_stacks_are_kept_until_they_hold_too_many_machines(monkeypatch: pytest.M
     fleet.score([_window(name, 1) for name in "abc"])  # no room for it beside either
     fleet.score([_window(name, 1) for name in "ab"])
     assert made == [2, 2, 3, 2]
+    fleet.replace("d", fitted("d"))
+    fleet.replace("e", fitted("e"))  # five machines in turn would push each stack out before it is wanted again
+    for _ in range(2):
+        fleet.score([_window(name, 1) for name in "de"])
+    assert made == [2, 2, 3, 2, 2, 2]
 
 
 def test_the_fastest_way_is_taken_and_told() -> None:
