@@ -33,7 +33,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests in real time get a second try, which is reported: a machine with other loads may starve one for seconds.
+    """Tests in real time get two more tries, which are reported: another test beside them may starve one for seconds.
 
     All others state a fact that no load can change, and get none. They come last: where several processes share the
     tests, their short files then end at about the same time.
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not _in_real_time(item))  # stable: a file's own order stays
     for item in items:
         if _in_real_time(item):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 def _in_real_time(item: pytest.Item) -> bool:
