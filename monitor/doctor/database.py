@@ -103,9 +103,9 @@ def _read(connection: sqlite3.Connection, path: Path) -> Finding:
     dead = connection.execute("SELECT count(*) FROM dead").fetchone()[0]
     told = f"{path} is sound"
     if waiting:
-        told += f"; {_events(waiting)} ({size // 1000} kB) wait for the broker since {_time(oldest[0])}"
+        told += f"; {counted(waiting, 'event')} ({size // 1000} kB) wait for the broker since {_time(oldest[0])}"
     if dead:
-        told += f"; the broker has refused {_events(dead)} for good"
+        told += f"; the broker has refused {counted(dead, 'event')} for good"
     if dead:
         return note("database", told, "let this user publish on all topics under the prefix (the broker's ACL)")
     if waiting:
@@ -116,10 +116,6 @@ def _read(connection: sqlite3.Connection, path: Path) -> Finding:
 def _damaged(path: Path, what: str) -> Finding:
     remedy = "sudo systemctl restart monitor: it sets the file aside, saves what can be read and begins a new one"
     return fail("database", f"{path} is damaged: {what}", remedy)
-
-
-def _events(count: int) -> str:
-    return counted(count, "event")
 
 
 def _time(payload: bytes) -> str:

@@ -82,7 +82,7 @@ class Sharing:
             groups.setdefault((preset, len(heard[1].samples), self._shift(heard[1], preset)), []).append(heard)
         for (_, _, by), alike in groups.items():
             additive = alike[0][2].model.preset.additive
-            step = 1 if additive else -(-len(alike) // -(-len(alike) // AT_ONCE))
+            step = 1 if additive else math.ceil(len(alike) / math.ceil(len(alike) / AT_ONCE))
             for first in range(0, len(alike), step):
                 part = alike[first : first + step]
                 kept = [self._pasts.pop(window.machine) if by else None for _, window, _ in part]

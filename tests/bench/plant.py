@@ -52,7 +52,7 @@ processor time of the whole daemon, simulation and all. Resident: the most, and 
 than the first."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Load:
     """What a run of the daemon has to do."""
 

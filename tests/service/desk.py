@@ -26,35 +26,19 @@ MACHINES = ("fan-1", "fan-2", "pump-1", "pump-2")
 REPORTER = Reporter("pc1", 10.0, 10.0, "cpu", "0.1.0", T)
 
 
-class Plant:
-    """A desk over a real state database; what goes out is collected, what comes in is handed in."""
+class Collecting:
+    """An outlet of the desk: what goes out is written to a real outbox and collected, what comes in is handed in."""
 
-    def __init__(self, folder: Path) -> None:
-        self.now_s = T
-        self.path = folder / "state.db"
-        self.conditions = {(machine, kind): AlarmState(machine, kind) for machine in MACHINES for kind in MACHINE_KINDS}
+    outbox: Outbox
+
+    def __init__(self) -> None:
         self.events: list[Event] = []
         self.alarms: dict[tuple[str | None, AlarmKind], Alarm] = {}
         self.sent: list[Payload] = []
         self.waiting: list[Incoming] = []
         self.answers: list[Response] = []
-        self.ids = itertools.count(1)
         self.trouble: tuple[str, ...] = ()
         self.connected = True
-        self.start()
-
-    def start(self) -> None:
-        self.outbox = Outbox(self.path, "pc1", clock=lambda: self.now_s)
-        self.outbox.open()
-        self.book = AlarmBook(self.conditions, self.outbox.states(), self.now_s)
-        self.desk = Desk(self.book, {}, REPORTER, self, self.outbox.states(), lambda: self.now_s)
-        self.desk.announce()
-
-    def restart(self) -> None:
-        self.outbox.close()
-        self.start()
-
-    # --- the outlet
 
     def publish_events(
         self,
@@ -81,6 +65,29 @@ class Plant:
 
     def troubles(self) -> Sequence[str]:
         return self.trouble
+
+
+class Plant(Collecting):
+    """A desk over a real state database."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.now_s = T
+        self.path = folder / "state.db"
+        self.conditions = {(machine, kind): AlarmState(machine, kind) for machine in MACHINES for kind in MACHINE_KINDS}
+        self.ids = itertools.count(1)
+        self.start()
+
+    def start(self) -> None:
+        self.outbox = Outbox(self.path, "pc1", clock=lambda: self.now_s)
+        self.outbox.open()
+        self.book = AlarmBook(self.conditions, self.outbox.states(), self.now_s)
+        self.desk = Desk(self.book, {}, REPORTER, self, self.outbox.states(), lambda: self.now_s)
+        self.desk.announce()
+
+    def restart(self) -> None:
+        self.outbox.close()
+        self.start()
 
     # --- what happens
 

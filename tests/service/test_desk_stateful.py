@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,43 +24,36 @@ from monitor.detect.life import SuppressedBy
 from monitor.detect.lifecycle import LONGEST_SHELF_S, LifePolicy, Verb
 from monitor.detect.verdict import judge
 from monitor.memcae.score import Score
-from monitor.publish.commands import Response
 from monitor.publish.inbox import Incoming
-from monitor.publish.messages import Alarm, Event, Payload
 from monitor.publish.outbox import Outbox
-from monitor.publish.rows import Audited
 from monitor.service.book import AlarmBook
 from monitor.service.desk import Desk
 from monitor.service.reports import Reporter
+from tests.service.desk import Collecting, T
 
-T = 1_760_000_000.0
 MACHINES = ("a", "b", "c", "d")
 LEVELS = Levels(threshold=3.0, warning=2.0, clear=1.0)
 POLICY = AlarmPolicy(raise_count=1, raise_window=1, clear_after_s=0.0, chatter_count=1000)
 
 
-class DeskMachine(RuleBasedStateMachine):
+class DeskMachine(Collecting, RuleBasedStateMachine):
     """Plays machines, people, broker and power cuts."""
 
     def __init__(self) -> None:
-        super().__init__()
+        Collecting.__init__(self)
+        RuleBasedStateMachine.__init__(self)
         self.folder = Path(tempfile.mkdtemp(prefix="desk-"))
         self.generation = 0
         self.now_s = T
         self.sound_s = T
-        self.waiting: list[Incoming] = []
-        self.answers: list[Response] = []
-        self.told: list[Event] = []
         self.received: dict[str, dict[str, Any]] = {}
         self.flying: list[int] = []
-        self.trouble = False
-        self.connected = True
         self.start()
 
     def start(self) -> None:
-        self.box = Outbox(self.folder / f"{self.generation}.db", "pc1", clock=lambda: self.now_s)
-        self.box.open()
-        kept = self.box.states()
+        self.outbox = Outbox(self.folder / f"{self.generation}.db", "pc1", clock=lambda: self.now_s)
+        self.outbox.open()
+        kept = self.outbox.states()
         self.conditions = {
             (machine, kind): AlarmState.from_dict(kept[f"{machine}/{kind}"])
             if f"{machine}/{kind}" in kept
@@ -78,46 +70,20 @@ class DeskMachine(RuleBasedStateMachine):
         self.pass_time(LONGEST_SHELF_S)
         assert not any(self.book.life(key).shelved_until_s for key in self.book.keys)
         self.lose_connection()
-        while rows := self.box.take(8):
+        while rows := self.outbox.take(8):
             for row in rows:
                 self._receive(row.payload)
-                self.box.acknowledge(row.seq)
-        self.box.close()
+                self.outbox.acknowledge(row.seq)
+        self.outbox.close()
         shutil.rmtree(self.folder)
-        assert [each["seq"] for each in self.received.values()] == list(range(1, len(self.told) + 1))
-        assert list(self.received) == [each.id for each in self.told]
-
-    # --- the desk's outlet
-
-    def publish_events(
-        self,
-        events: Sequence[Event],
-        alarms: Sequence[Alarm] = (),
-        states: Mapping[str, Any] | None = None,
-        audit: Sequence[Audited] = (),
-    ) -> tuple[Event, ...]:
-        numbered, _ = self.box.append(events, alarms, states, audit)
-        self.told += numbered
-        return numbered
-
-    def send(self, payload: Payload) -> None:
-        pass
-
-    def commands(self) -> list[Incoming]:
-        taken, self.waiting = self.waiting, []
-        return taken
-
-    def answer(self, incoming: Incoming, response: Response) -> None:
-        self.answers.append(response)
-
-    def troubles(self) -> Sequence[str]:
-        return ("the broker cannot be reached",) if self.trouble else ()
+        assert [each["seq"] for each in self.received.values()] == list(range(1, len(self.events) + 1))
+        assert list(self.received) == [each.id for each in self.events]
 
     # --- what happens
 
     @rule(trouble=st.booleans())
     def deliver_or_not(self, trouble: bool) -> None:
-        self.trouble = trouble
+        self.trouble = ("the broker cannot be reached",) if trouble else ()
 
     @rule(machine=st.sampled_from(MACHINES), value=st.sampled_from([0.0, 2.5, 3.5]), passed_s=st.floats(10, 100))
     def hear(self, machine: str, value: float, passed_s: float) -> None:
@@ -140,13 +106,13 @@ class DeskMachine(RuleBasedStateMachine):
         fields: dict[str, Any] = {"by": "anna", "machine": machine, "reason": "why"}
         fields |= {"kind": "common_cause"} if machine is None else {}
         fields |= {"duration_s": duration_s} if verb is Verb.SHELVE else {}
-        count, before = len(self.answers), len(self.told)
+        count, before = len(self.answers), len(self.events)
         self.waiting.append(Incoming(verb, json.dumps(fields).encode(), retained, "x", None, None))
         self.desk.turn(self.sound_s)
         assert len(self.answers) == count + 1
         if retained:
             assert not self.answers[-1].accepted
-            assert not any(each.by for each in self.told[before:])
+            assert not any(each.by for each in self.events[before:])
 
     @rule(machine=st.sampled_from(MACHINES), by=st.sampled_from([None, "machine_off", "start_up"]))
     def run(self, machine: str, by: str | None) -> None:
@@ -159,33 +125,33 @@ class DeskMachine(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 8))
     def deliver(self, limit: int) -> None:
-        for row in self.box.take(limit):
+        for row in self.outbox.take(limit):
             self._receive(row.payload)
             self.flying.append(row.seq)
 
     @precondition(lambda self: self.flying)
     @rule()
     def acknowledge(self) -> None:
-        self.box.acknowledge(self.flying.pop(0))
+        self.outbox.acknowledge(self.flying.pop(0))
 
     @rule()
     def lose_connection(self) -> None:
         self.flying.clear()
-        self.box.release()
+        self.outbox.release()
 
     @rule(crash=st.booleans())
     def restart(self, crash: bool) -> None:
         self.flying.clear()
-        told, before = len(self.told), {key: self.book.life(key) for key in self.book.keys}
+        told, before = len(self.events), {key: self.book.life(key) for key in self.book.keys}
         if crash:  # go on with the files as they are now, without a close
             old = self.folder / f"{self.generation}.db"
             self.generation += 1
             for suffix in ("", "-wal"):
                 if (source := old.with_name(old.name + suffix)).exists():
                     shutil.copy(source, self.folder / f"{self.generation}.db{suffix}")
-        self.box.close()
+        self.outbox.close()
         self.start()
-        assert len(self.told) == told
+        assert len(self.events) == told
         after = {key: self.book.life(key) for key in self.book.keys}
         assert after == before
 
@@ -195,7 +161,7 @@ class DeskMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_retained_document_says_how_the_alarm_stands(self) -> None:
-        documents = self.box.documents()
+        documents = self.outbox.documents()
         for machine, kind in self.book.keys:
             life, document = self.book.life((machine, kind)), json.loads(documents[machine, kind])
             assert document["state"] == life.standing
