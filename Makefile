@@ -61,8 +61,9 @@ boot: $(DEV_STAMP)
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-# The package is installed editable, so a change of its code needs no new set-up; a change of what it depends on does.
-$(STAMP): pyproject.toml .ci/constraints.txt .ci/setup
+# The package is installed editable, so a change of its code needs no new set-up; a change of what it depends on does, or
+# of what is compiled.
+$(STAMP): pyproject.toml .ci/constraints.txt .ci/setup $(wildcard monitor/memcae/native/*.?pp)
 	@PYTHON=$(PYTHON) TORCH=$(TORCH) .ci/setup $(VENV)
 	@touch $@
 

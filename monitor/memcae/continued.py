@@ -21,6 +21,7 @@ from torch import Tensor
 
 from monitor.audio.block import Samples
 from monitor.audio.windows import Window
+from monitor.memcae import crowd
 from monitor.memcae.crowd import Member, Stack
 from monitor.memcae.folded import Folded
 from monitor.memcae.network import inner
@@ -29,7 +30,7 @@ from monitor.memcae.preset import QUIET_BLOCK, SEGMENT_STEP, Preset, Spectrogram
 from monitor.memcae.ring import Ring, Rows, Total
 from monitor.memcae.spectrogram import averages, in_scale, levels
 from monitor.memcae.views import envelope, quiet
-from monitor.memcae.views.observation import InPieces, Observation
+from monitor.memcae.views.observation import Observation
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +63,7 @@ def begin(member: Member, window: Window) -> Past:
     """A window computed whole; it must be `long_enough`."""
     preset, network = member.model.preset, member.network
     spec, stride = preset.spectrogram, _stride(preset)
-    seen = _heard([window.samples], spec, network)
+    seen = _heard([window.samples], preset, network)
     units = seen.target.shape[2] // stride
     target, inside = seen.target[..., : units * stride], seen.target[..., stride : (units - 1) * stride]
     inputs = [target[:, None], *(layer[..., : units * stride >> at] for at, layer in enumerate(seen.layers[:-1], 1))]
@@ -85,8 +86,7 @@ def begin(member: Member, window: Window) -> Past:
     missing = _by_unit(inside[:, None], units - 2)[..., 0] - reconstructed
     units_of = torch.cat([texture[:, 1:-1].flatten(start_dim=2), missing], dim=2)
     rings = {
-        # a bin's levels together: they will be sorted again and again
-        "levels": Ring(_levels(seen.averaged, spec)[0].contiguous().numpy().T),
+        "levels": Ring(_own_levels(_levels(seen.averaged, spec)[0], network)),
         "loudness": Ring(_own(seen.loudness)),
         "rises": Ring(_own(seen.rises)),
     }
@@ -108,7 +108,7 @@ def go_on(preset: Preset, stack: Stack, pasts: Sequence[Past], windows: Sequence
     whole, block = by // spec.hop, _block(spec)
     known = frames // block * block - whole  # frames of the new window whose blocks, and so columns, are known
     end = (frames - 1) * spec.hop + spec.n_fft
-    heard = _heard([each.samples[known * spec.hop : end] for each in windows], spec, stack.network)
+    heard = _heard([each.samples[known * spec.hop : end] for each in windows], preset, stack.network)
     *pieces, columns, envelopes = _unpacked(pasts)
     fresh = heard.averaged[..., frames // spec.average - (known + whole) // spec.average :].transpose(1, 2)
     ahead = torch.cat([columns, stack.network.standardised(in_scale(fresh, spec))], dim=1)
@@ -143,7 +143,7 @@ def observe(preset: Preset, stack: Stack, pasts: Sequence[Past]) -> Observation:
     texture = units[:, :-bins].view(len(pasts), -1, preset.network.channels[-2]) / positions
     seen = Observation(texture.new_empty(0), preset.spectrogram, stack.network)
     vars(seen).update(
-        quiet_db=quiet.of_levels([torch.from_numpy(past.rings["levels"].rows.T) for past in pasts]),
+        quiet_db=_quiet_db(stack, [past.rings["levels"].rows for past in pasts]),
         movement=_mean(pasts, "movement"),
         loudness=_all(pasts, "loudness"),
         rises=_all(pasts, "rises"),
@@ -151,6 +151,13 @@ def observe(preset: Preset, stack: Stack, pasts: Sequence[Past]) -> Observation:
         missing=units[:, -bins:] / stride,
     )
     return seen
+
+
+def _quiet_db(stack: Stack, levels: Sequence[Rows]) -> Tensor:
+    """The quiet level of every bin, of the levels of each machine: [B, F]."""
+    if stack.network.compiled:
+        return quiet.of_rows(torch.from_numpy(np.stack(levels)))
+    return quiet.of_levels([torch.from_numpy(rows.T) for rows in levels])
 
 
 def _stride(preset: Preset) -> int:
@@ -190,6 +197,13 @@ def _own(rows: Tensor) -> Rows:
     return rows[0].numpy().copy()
 
 
+def _own_levels(levels: Tensor, network: Folded) -> Rows:
+    """The levels [F, n] as rows [n, F], as they are in memory sorted fastest, for that is done again and again."""
+    if network.compiled:
+        return levels.T.contiguous().numpy()
+    return levels.contiguous().numpy().T  # a bin's levels together
+
+
 def _all(pasts: Sequence[Past], name: str) -> Tensor:
     """What a ring of each machine holds."""
     return torch.from_numpy(np.stack([past.rings[name].rows for past in pasts]))
@@ -207,5 +221,5 @@ def _unpacked(pasts: Sequence[Past]) -> list[Tensor]:
     return [part.view(len(pasts), *shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def _heard(rows: Sequence[Samples], spec: SpectrogramSpec, network: Folded) -> InPieces:
-    return InPieces(torch.from_numpy(np.stack(rows)), spec, network)
+def _heard(rows: Sequence[Samples], preset: Preset, network: Folded) -> Observation:
+    return crowd.observe(torch.from_numpy(np.stack(rows)), preset, network)

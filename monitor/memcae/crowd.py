@@ -10,13 +10,16 @@ import torch
 from torch import Tensor
 
 from monitor.memcae import explanation, fusion, records
+from monitor.memcae.compiled import Compiled, CompiledOnward
 from monitor.memcae.explanation import NormalLevels
 from monitor.memcae.folded import Folded
 from monitor.memcae.fusion import Reference
 from monitor.memcae.model import MachineModel, ViewScores, finite
 from monitor.memcae.once import once
 from monitor.memcae.onward import Onward
+from monitor.memcae.preset import Preset
 from monitor.memcae.views import VIEWS
+from monitor.memcae.views.kernel_observation import KernelObservation
 from monitor.memcae.views.observation import InPieces, Observation
 
 
@@ -44,13 +47,14 @@ class Stack:
     @once
     def onward(self) -> Onward:
         """Their networks for windows that go on; they have decoders."""
-        return Onward(self.network)
+        return (CompiledOnward if isinstance(self.network, Compiled) else Onward)(self.network)
 
 
 @torch.inference_mode()
 def together(members: Sequence[Member]) -> Stack:
     """The models of ``members`` as one."""
-    network = Folded([part for each in members for part in each.network.parts])
+    first = members[0].network
+    network = type(first)([part for each in members for part in each.network.parts])
     models = [each.model for each in members]
     known = [each.knowledge.views for each in models]
     fits = {name: VIEWS[name].together([views[name] for views in known]) for name in models[0].preset.views}
@@ -70,12 +74,16 @@ def judge(members: Sequence[Member], samples: Tensor, stack: Stack | None = None
         A window with a sample that is not finite scores NaN; the others are not touched by it.
     """
     preset = members[0].model.preset
+    seen = observe(samples, preset, members[0].network if stack is None else stack.network)
+    return judge_seen(members, seen, stack).where(finite(samples))
+
+
+def observe(samples: Tensor, preset: Preset, network: Folded) -> Observation:
+    """Samples [B, n] through ``network``, in the way that is fastest where they are."""
+    if network.compiled:
+        return KernelObservation(samples, preset.spectrogram, network)
     kind = InPieces if "rhythm" in preset.views and samples.device.type == "cpu" else Observation
-    seen = kind(samples, preset.spectrogram, members[0].network if stack is None else stack.network)
-    heard = finite(samples)  # said outright: the quietest half of a window would leave a NaN out
-    said = judge_seen(members, seen, stack)
-    value = said.value.where(heard, torch.nan)
-    return ViewScores(value, said.views, said.excess_db.where(heard[:, None], torch.nan))
+    return kind(samples, preset.spectrogram, network)
 
 
 def judge_seen(members: Sequence[Member], seen: Observation, stack: Stack | None) -> ViewScores:

@@ -1,7 +1,6 @@
-"""A trained network as scoring uses it: the same numbers as `MemCAE`, rearranged so that a processor is kept busy.
+"""A trained network as scoring uses it: the same numbers as `MemCAE`, computed so that a processor is kept busy.
 
-- Batch normalisation is folded into the convolution before it.
-- A transposed convolution of stride 2 is an ordinary one that gives the four phases of its output, interleaved after.
+- Its layers are those of `monitor.memcae.parts`.
 - The memory is read by a fused softmax product, whose N weights per query never leave the cache.
 - Where only averages of the reconstruction over time are asked for, the last layer, which is linear, comes after them.
 
@@ -12,19 +11,14 @@ convolution. On a GPU that is what keeps it busy; on a processor it is measured 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from monitor.memcae import fused_read
-from monitor.memcae.fused_read import Reading
 from monitor.memcae.network import MemCAE, padding
-
-Layer: TypeAlias = tuple[Tensor, Tensor]
-"""Weights and bias."""
+from monitor.memcae.parts import Layer, Parts
 
 LARGE = 1 << 22
 """Products of channels and positions from which a layer of the decoder is computed as it stands. Measured on one core
@@ -35,24 +29,6 @@ LARGE_ALONE = 1 << 20
 """The same where one thread computes: from here on, 1.4 s of `paper`, it takes 57 to 88 % of the time."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Parts:
-    """One network rearranged; layers are weights and bias."""
-
-    network: MemCAE
-    encoder: tuple[Layer, ...]
-    reading: Reading | None
-    """None where the memory is read as the network reads it, or there is none."""
-    inner: tuple[Layer, ...]
-    """The decoder's layers but the last, each as its four phases."""
-    ups: tuple[Tensor, ...]
-    """The weights of the same as they stand."""
-    outer: Layer | None
-    """The last layer as its four phases; None without a decoder."""
-    last: Layer | None
-    """The last layer as it stands."""
-
-
 class Folded:
     """One network for a batch of any size, or G networks for batches of exactly G windows.
 
@@ -60,6 +36,9 @@ class Folded:
         parts: of networks of one specification (`parts_of`).
         brief: read the memory in bfloat16 where `monitor.memcae.fused_read` says that this changes nothing.
     """
+
+    compiled = False
+    """Whether kernels compute it (`monitor.memcae.compiled`)."""
 
     @torch.inference_mode()
     def __init__(self, parts: Sequence[Parts], *, brief: bool = False) -> None:
@@ -77,10 +56,19 @@ class Folded:
         )
         self._gain, self._shift = 1 / spread[:, None], (-self.centre / spread)[:, None]  # [G, 1, F]
         self._as_is = not bool(self.centre.any()) and bool((spread == 1).all())
+        lasts = [part.last for part in parts if part.last is not None]
+        if lasts:
+            self._last = torch.stack([weight[:, 0] for weight, _ in lasts])  # [G, C, 3, 3]
+            self._last_bias = torch.stack([bias for _, bias in lasts])  # [G, 1]
+        self._arrange(brief=brief)
+
+    def _arrange(self, *, brief: bool) -> None:
+        """Make the layers ready."""
+        parts = self.parts
         self._encoder = [self._join(each) for each in zip(*(part.encoder for part in parts), strict=True)]
         readings = [part.reading for part in parts if part.reading is not None]
         self._read = fused_read.beside(readings) if readings else None
-        memory = first.memory if brief and self._read is not None and not self._stacked else None
+        memory = self._networks[0].memory if brief and self._read is not None and not self._stacked else None
         self._brief = None if memory is None else fused_read.brief_reader(memory)
         self._inner = [self._join(each) for each in zip(*(part.inner for part in parts), strict=True)]
         # as they stand, where that may be faster
@@ -88,10 +76,6 @@ class Folded:
         self._ups = [up.contiguous(memory_format=self._format) if fits else None for up in parts[0].ups]
         outers = [part.outer for part in parts if part.outer is not None]
         self._outer = self._join(outers) if outers else None
-        lasts = [part.last for part in parts if part.last is not None]
-        if lasts:
-            self._last = torch.stack([weight[:, 0] for weight, _ in lasts])  # [G, C, 3, 3]
-            self._last_bias = torch.stack([bias for _, bias in lasts])  # [G, 1]
 
     def standardise(self, seen: Tensor) -> Tensor:
         """As `MemCAE.standardise`."""
@@ -122,14 +106,10 @@ class Folded:
 
     def recall(self, latent: Tensor) -> Tensor:
         """As `MemCAE.recall`."""
-        if self._read is None:
-            return torch.cat([network.recall(part) for network, part in self._each(latent)])
         batch, channels, height, width = latent.shape
-        queries = latent.permute(0, 2, 3, 1).reshape(len(self.centre), -1, channels)  # [G, Q, C]
-        if self._brief is not None:
-            answers = torch.stack([self._brief(each) for each in queries.view(batch, -1, channels)])
-        else:
-            answers = self._read(queries)
+        answers = self._recalled(latent.permute(0, 2, 3, 1).reshape(batch, -1, channels))
+        if answers is None:
+            return torch.cat([network.recall(part) for network, part in self._each(latent)])
         return answers.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
 
     def decode(self, recalled: Tensor, target: Tensor) -> Tensor:
@@ -156,8 +136,16 @@ class Folded:
             recalled: the units' and the following position.
             target: [B, F, T], T a multiple of the units' columns.
         """
-        units = target.shape[2] >> len(self._encoder)
+        units = target.shape[2] >> len(self.spec.channels)
         return self._sums_decoded(recalled, target.shape[2], units)[:, :, : target.shape[1]]
+
+    def _recalled(self, queries: Tensor) -> Tensor | None:
+        """The answers to each window's queries, [B, Q, C]; None where the networks read their memories themselves."""
+        if self._read is None:
+            return None
+        if self._brief is not None:
+            return torch.stack([self._brief(each) for each in queries])
+        return self._read(queries.reshape(len(self.centre), -1, queries.shape[2]))
 
     def _sums_decoded(self, recalled: Tensor, columns: int, parts: int) -> Tensor:
         """What comes back, added up over equal parts of the columns: [B, C, F', T'] -> [B, parts, F].
@@ -238,54 +226,3 @@ def interleaved(rows: Tensor) -> Tensor:
     out[..., 0::2] = rows[..., 1]
     out[..., 1::2] = rows[..., :-1, 2] + rows[..., 1:, 0]
     return out
-
-
-@torch.inference_mode()
-def parts_of(network: MemCAE) -> Parts:
-    """``network``, trained and in evaluation mode, rearranged; it is not changed."""
-    memory, decoder = network.memory, network.decoder
-    reading = fused_read.reader(memory) if memory is not None and not memory.threshold > 0 else None
-    encoder = tuple(_folded(layer) for layer in network.encoder)
-    if decoder is None:
-        return Parts(network, encoder, reading, (), (), None, None)
-    layers = [_folded_up(layer) for layer in list(decoder)[:-1]]
-    held = list(decoder)[-1].state_dict()
-    last = held["weight"], held["bias"]
-    inner = tuple(_phases(*layer) for layer in layers)
-    return Parts(network, encoder, reading, inner, tuple(weight for weight, _ in layers), _phases(*last), last)
-
-
-def _folded(layer: nn.Module) -> tuple[Tensor, Tensor]:
-    """Convolution and batch normalisation as one convolution: weights [out, in, 3, 3] and bias."""
-    weight, gain, bias = _with_gain(layer)
-    return weight * gain[:, None, None, None], bias
-
-
-def _folded_up(layer: nn.Module) -> tuple[Tensor, Tensor]:
-    """The same for a transposed convolution, whose weights are [in, out, 3, 3]."""
-    weight, gain, bias = _with_gain(layer)
-    return weight * gain[None, :, None, None], bias
-
-
-def _with_gain(layer: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
-    """The convolution's weights, what the normalisation multiplies each channel by, and what it then adds."""
-    held: dict[str, Tensor] = layer.state_dict()
-    (eps,) = (each.eps for each in layer.children() if isinstance(each, nn.BatchNorm2d))
-    gain = held["1.weight"] / (held["1.running_var"] + eps).sqrt()
-    return held["0.weight"], gain, (held["0.bias"] - held["1.running_mean"]) * gain + held["1.bias"]
-
-
-def _phases(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """A transposed convolution [in, out, 3, 3] of stride 2 and padding 1 as a 2 x 2 one: [4 * out, in, 2, 2].
-
-    Output 2i is w[1] x[i], output 2i + 1 is w[2] x[i] + w[0] x[i + 1], along either axis.
-    """
-    taps = {0: ((0, 1),), 1: ((0, 2), (1, 0))}  # phase -> (offset of x, index of w)
-    inputs, outputs = weight.shape[:2]
-    found = weight.new_zeros(2, 2, outputs, inputs, 2, 2)
-    for row, rows in taps.items():
-        for column, columns in taps.items():
-            for y, i in rows:
-                for x, j in columns:
-                    found[row, column, :, :, y, x] = weight[:, :, i, j].T
-    return found.reshape(4 * outputs, inputs, 2, 2), bias.repeat(4)

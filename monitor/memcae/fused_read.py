@@ -81,10 +81,17 @@ def beside(readings: Sequence[Reading]) -> Reading:
     return Reading(keys, values, (offset, scale))
 
 
-def brief_reader(memory: Memory) -> Read | None:
+def brief_reader(
+    memory: Memory, exponentials_: Callable[[Tensor], Tensor] = Tensor.exp_, block: int = BRIEF_BLOCK
+) -> Read | None:
     """A function from the queries [Q, C] of one window to answers [Q, C]; None for a memory of cosines, which is small.
 
     Queries too far from their mean for bfloat16 are read as `reader` does.
+
+    Args:
+        memory: that is read.
+        exponentials_: e^x of bfloat16 numbers, in place.
+        block: queries that are read at a time.
     """
     if memory.addressing != "dot":
         return None
@@ -92,7 +99,7 @@ def brief_reader(memory: Memory) -> Read | None:
     centre = memory.slots.mean(dim=0)
     slots = memory.slots - centre  # [N, C]
     reach = torch.linalg.vector_norm(slots, dim=1).amax()
-    keys = slots.T.bfloat16()
+    keys = slots.T.bfloat16().contiguous()
     counted = torch.cat([slots, slots.new_ones(len(slots), LANES)], dim=1)
 
     def read(queries: Tensor) -> Tensor:
@@ -102,8 +109,8 @@ def brief_reader(memory: Memory) -> Read | None:
             return exact(queries[None])[0]
         common = slots @ middle
         values = ((common - common.amax()).exp()[:, None] * counted).bfloat16()
-        blocks = torch.split(away.bfloat16(), BRIEF_BLOCK)
-        answers = torch.cat([(block @ keys).exp_() @ values for block in blocks]).float()
+        blocks = torch.split(away.bfloat16(), block)
+        answers = torch.cat([exponentials_(some @ keys) @ values for some in blocks]).float()
         size = slots.shape[1]
         return centre + answers[:, :size] / answers[:, size : size + 1]
 

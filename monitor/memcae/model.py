@@ -31,9 +31,14 @@ class ViewScores:
     value: Tensor
     """[B], the fused score; NaN where the sound is not finite."""
     views: Mapping[str, Tensor]
-    """Each view's value, [B], in the same unit as ``value``."""
+    """Each view's value, [B], in the same unit as ``value``; NaN with it."""
     excess_db: Tensor
-    """[B, K], level of each band of `explanation.edges_hz` above normal."""
+    """[B, K], level of each band of `explanation.edges_hz` above normal; NaN with it."""
+
+    def where(self, heard: Tensor) -> ViewScores:
+        """The same, NaN for the windows that were not ``heard``, [B]: some stages leave out what is not finite."""
+        views = {name: column.where(heard, torch.nan) for name, column in self.views.items()}
+        return ViewScores(self.value.where(heard, torch.nan), views, self.excess_db.where(heard[:, None], torch.nan))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +114,8 @@ class MachineModel:
         excess = explanation.band_levels(seen.quiet_db, seen.spec) - self.knowledge.levels.mean_db
         columns = dict(zip(self.preset.views, comparable.unbind(dim=1), strict=True))
         roles = [view.role for view in self._views]
-        heard = finite(seen.samples)  # said outright: the quietest half of a window would leave a NaN out
-        value = fusion.fuse(comparable, roles, self.preset.fusion).where(heard, torch.nan)
-        return ViewScores(value, columns, excess.where(heard[:, None], torch.nan))
+        said = ViewScores(fusion.fuse(comparable, roles, self.preset.fusion), columns, excess)
+        return said.where(finite(seen.samples))
 
     def distances(self, seen: Observation) -> Tensor:
         """Each view's distance of the observed windows: [B, V]."""
@@ -155,8 +159,8 @@ def from_tensors(
 
 
 def finite(samples: Tensor) -> Tensor:
-    """Which of the windows [B, n] hold no NaN and no infinity: [B]; nothing else times 0 is other than 0."""
-    return (samples * 0).sum(dim=1) == 0
+    """Which of the windows [B, n] hold no NaN, no infinity and nothing whose sum is one: [B]."""
+    return samples.sum(dim=1).isfinite()
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from monitor.memcae.folded import Folded, Layer, interleaved
+from monitor.memcae.folded import Folded, interleaved
 from monitor.memcae.network import padding
+from monitor.memcae.parts import Layer
 
 KERNEL = 3
 """Wide and high."""
@@ -60,13 +61,18 @@ class Onward:
         self._leak = network.spec.leak
         self._layers = len(network.spec.channels)
         parts = network.parts
-        self._encoder = [_beside(each, _as_product) for each in zip(*(part.encoder for part in parts), strict=True)]
-        self._inner = [_beside(each, _as_phases) for each in zip(*(part.inner for part in parts), strict=True)]
+        self._arrange()
         lasts = [part.last for part in parts if part.last is not None]
         kernels = torch.stack([weight[:, 0] for weight, _ in lasts])  # [G, C, 3, 3], frequency before time
         # what every column adds, and what the first one of the next unit adds in place of one's own first
         self._last = torch.cat([kernels.sum(dim=3), kernels[..., 0]], dim=1)  # [G, 2 C, 3]
         self._last_bias = torch.stack([bias for _, bias in lasts])[:, None]  # [G, 1, 1]
+
+    def _arrange(self) -> None:
+        """Make the layers but the last ready."""
+        parts = self._network.parts
+        self._encoder = [_beside(each, _as_product) for each in zip(*(part.encoder for part in parts), strict=True)]
+        self._inner = [_beside(each, _as_phases) for each in zip(*(part.inner for part in parts), strict=True)]
 
     def go_on(self, before: Edge, columns: Tensor) -> tuple[Edge, Tensor, Tensor]:
         """The columns that follow ``before``, which has the last unit's sums.
@@ -82,9 +88,9 @@ class Onward:
         units = columns.shape[1] >> self._layers
         inputs, latent = self._encoded(before, columns)
         answers = self._network.recall(latent.permute(0, 3, 2, 1)).permute(0, 3, 2, 1)
-        recalled = _followed(before.recalled, answers)
-        textures = _followed(before.texture, _sums(inputs[-1][:, 1:], units))
-        targets = _followed(before.target, _sums(columns, units))
+        recalled = followed(before.recalled, answers)
+        textures = followed(before.texture, _sums(inputs[-1][:, 1:], units))
+        targets = followed(before.target, _sums(columns, units))
         after = Edge(tuple(layer[:, -1] for layer in inputs), recalled[:, -1], textures[:, -1], targets[:, -1])
         return after, textures[:, :-1], targets[:, :-1] - self._decoded(recalled, columns)
 
@@ -93,20 +99,14 @@ class Onward:
         inputs, seen = [], columns[..., None]
         above = padding(columns.shape[2], self._layers)
         for kept, (weight, bias) in zip(before.inputs, self._encoder, strict=True):
-            inputs.append(_followed(kept, seen))
-            seen = self._answered(_bordered(inputs[-1], above), weight, bias, KERNEL, 2)
+            inputs.append(followed(kept, seen))
+            seen = self._answered(F.pad(heightened(inputs[-1], above), (0, 0, 1, 1)), weight, bias, KERNEL, 2)
             above = 0  # what a layer gives is as high as the next one wants it
         return inputs, seen
 
     def _decoded(self, recalled: Tensor, columns: Tensor) -> Tensor:
         """The sums over units of what comes back from the positions [G, n + 1, F', C]: [G, n, F]."""
-        hidden, units = recalled, recalled.shape[1] - 1
-        for weight, bias in self._inner:
-            # zeros lie beyond; what the last row and column give to their odd phase counts for nothing
-            phases = self._answered(F.pad(hidden, (0, 0, 0, 1, 0, 1)), weight, bias, 2, 1)
-            batch, length, height, channels = phases.shape
-            apart = phases.view(batch, length, height, 2, channels // 2).transpose(2, 3)
-            hidden = apart.reshape(batch, 2 * length, 2 * height, channels // 4)[:, :-1, :-1]
+        hidden, units = self._hidden(recalled), recalled.shape[1] - 1
         half = (hidden.shape[1] - 1) // units  # two columns come of each of these
         inside = _sums(hidden[:, :-1], units)
         turned = hidden[:, half::half] - hidden[:, :-1:half]
@@ -115,6 +115,17 @@ class Onward:
         rows = torch.bmm(sums, self._last).view(batch, units, height, KERNEL)
         return (interleaved(rows) + 2 * half * self._last_bias)[..., : columns.shape[2]]
 
+    def _hidden(self, recalled: Tensor) -> Tensor:
+        """What the last layer of the decoder sees: [G, T, F', C] -> [G, T', F'', C']."""
+        hidden = recalled
+        for weight, bias in self._inner:
+            # zeros lie beyond; what the last row and column give to their odd phase counts for nothing
+            phases = self._answered(F.pad(hidden, (0, 0, 0, 1, 0, 1)), weight, bias, 2, 1)
+            batch, length, height, channels = phases.shape
+            apart = phases.view(batch, length, height, 2, channels // 2).transpose(2, 3)
+            hidden = apart.reshape(batch, 2 * length, 2 * height, channels // 4)[:, :-1, :-1]
+        return hidden
+
     def _answered(self, seen: Tensor, weight: Tensor, bias: Tensor, size: int, step: int) -> Tensor:
         """A layer with its LeakyReLU: [G, T, F', C] -> [G, T', F'', C']."""
         patches, length, height = _patches(seen, size, step)
@@ -122,11 +133,9 @@ class Onward:
         return F.leaky_relu_(answers, self._leak).view(len(seen), length, height, -1)
 
 
-def _bordered(seen: Tensor, above: int) -> Tensor:
-    """[G, T, F', C] with its highest row so many times more, and a row of zeros at either end."""
-    if above:
-        seen = torch.cat([seen, seen[:, :, -1:].expand(-1, -1, above, -1)], dim=2)
-    return F.pad(seen, (0, 0, 1, 1))
+def heightened(seen: Tensor, above: int) -> Tensor:
+    """[G, T, F', C] with its highest row so many times more."""
+    return torch.cat([seen, seen[:, :, -1:].expand(-1, -1, above, -1)], dim=2) if above else seen
 
 
 def _patches(seen: Tensor, size: int, step: int) -> tuple[Tensor, int, int]:
@@ -160,7 +169,7 @@ def _as_phases(weight: Tensor) -> Tensor:
     return parts.permute(5, 4, 3, 1, 0, 2).reshape(4 * inputs, 4 * outputs)
 
 
-def _followed(kept: Tensor, fresh: Tensor) -> Tensor:
+def followed(kept: Tensor, fresh: Tensor) -> Tensor:
     """[G, ...] as the first of [G, n, ...]."""
     return torch.cat([kept[:, None], fresh], dim=1)
 

@@ -25,7 +25,7 @@ from monitor.memcae.folded import Folded
 from monitor.memcae.model import MachineModel, ViewScores
 from monitor.memcae.preset import QUIET_BLOCK, SpectrogramSpec
 from monitor.memcae.spectrogram import averages, power, scaled
-from monitor.memcae.views import quiet
+from monitor.memcae.views import kernel_observation, quiet
 
 
 def last_known(samples: int, spec: SpectrogramSpec, layers: int) -> int:
@@ -55,7 +55,7 @@ class Past:
 
 def begin(network: Folded, spec: SpectrogramSpec, window: Window) -> Past:
     """A window computed whole."""
-    squared = power(_samples(window), spec)
+    squared = _power(network, _samples(window), spec)
     target = network.standardise(scaled(squared, spec))
     recalled = network.recall(network.layers(target)[-1])
     edge = last_known(len(window.samples), spec, len(network.spec.channels))
@@ -70,7 +70,7 @@ def go_on(network: Folded, spec: SpectrogramSpec, past: Past, window: Window, by
     columns, stride = by // spec.hop, 1 << layers  # of the shift, and from one latent column to the next
     since = stride * last_known(samples.shape[1], spec, layers) - columns  # where the last known latent column is
     reach = spec.n_fft // 2
-    squared = power(samples[:, since * spec.hop - (reach if spec.centred else 0) :], spec)
+    squared = _power(network, samples[:, since * spec.hop - (reach if spec.centred else 0) :], spec)
     squared = squared[:, :, reach // spec.hop :] if spec.centred else squared  # without those that the cut mirrored
     target = network.standardise(scaled(squared, spec))
     latent = network.layers(target)[-1]
@@ -90,6 +90,10 @@ def judge(model: MachineModel, past: Past) -> ViewScores:
     value = past.errors.mean()[None] / spec.bins
     levels = explanation.band_levels(quiet.of_blocks(past.blocks[None]), spec)
     return ViewScores(value, {model.preset.views[0]: value}, levels - model.knowledge.levels.mean_db)
+
+
+def _power(network: Folded, samples: Tensor, spec: SpectrogramSpec) -> Tensor:
+    return kernel_observation.power(samples, spec) if network.compiled else power(samples, spec)
 
 
 def _samples(window: Window) -> Tensor:

@@ -34,7 +34,7 @@ def power(samples: Tensor, spec: SpectrogramSpec) -> Tensor:
         [B, bins, frames].
     """
     if samples.device.type != "cpu":
-        transform = torch.fft.rfft(_frames(samples, spec) * _window(samples, spec))
+        transform = torch.fft.rfft(_frames(samples, spec) * hann(spec.n_fft, samples.dtype, samples.device))
         squared: Tensor = transform.real.square() + transform.imag.square()
         return squared.transpose(1, 2)
     found = samples.new_empty(len(samples), spec.frames(samples.shape[1]), spec.bins)
@@ -50,7 +50,7 @@ def pieces(samples: Tensor, spec: SpectrogramSpec) -> Iterator[tuple[int, slice,
         The window's place in the batch, the frames, a multiple of ``spec.average`` of them but for the last ones, and
         their power, [frames, bins].
     """
-    window = _window(samples, spec)
+    window = hann(spec.n_fft, samples.dtype, samples.device)
     step = max(1, PIECE // spec.average) * spec.average
     weighted = samples.new_empty(step, spec.n_fft)
     for place, frames in enumerate(_frames(samples, spec)):
@@ -62,18 +62,18 @@ def pieces(samples: Tensor, spec: SpectrogramSpec) -> Iterator[tuple[int, slice,
 
 def _frames(samples: Tensor, spec: SpectrogramSpec) -> Tensor:
     """[B, n] -> [B, frames, n_fft], without a copy."""
-    if spec.centred:
-        half = spec.n_fft // 2
-        samples = F.pad(samples[:, None], (half, half), mode="reflect")[:, 0]
-    return samples.unfold(1, spec.n_fft, spec.hop)
+    heard = mirrored(samples, spec.n_fft // 2) if spec.centred else samples
+    return heard.unfold(1, spec.n_fft, spec.hop)
 
 
-def _window(samples: Tensor, spec: SpectrogramSpec) -> Tensor:
-    return _hann(spec.n_fft, samples.dtype, samples.device)
+def mirrored(samples: Tensor, count: int) -> Tensor:
+    """[B, n] with ``count`` samples before the first and after the last one, mirrored at it: [B, n + 2 count]."""
+    return F.pad(samples[:, None], (count, count), mode="reflect")[:, 0]
 
 
 @lru_cache
-def _hann(length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+def hann(length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The window that every frame is weighted by, [length]."""
     return torch.hann_window(length, dtype=dtype, device=device)
 
 

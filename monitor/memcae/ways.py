@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from monitor.memcae import crowd
+from monitor.memcae import compiled, crowd
 from monitor.memcae.abreast import Abreast
+from monitor.memcae.compiled import Compiled
 from monitor.memcae.crowd import Member
-from monitor.memcae.folded import Folded, parts_of
+from monitor.memcae.folded import Folded
 from monitor.memcae.model import MachineModel
+from monitor.memcae.parts import Parts, parts_of
 
 TRIED = 8
 """Machines that the ways are tried on: enough that two threads have four each, which shows whether stacking helps."""
@@ -40,13 +42,16 @@ class Way:
     """Networks of one specification as one, instead of one after another."""
     brief: bool = False
     """The memory read in bfloat16 where that changes nothing (`monitor.memcae.fused_read`)."""
+    compiled: bool = False
+    """By the compiled kernels (`monitor.memcae.kernels`), each of which computes on one processor."""
     abreast: bool = False
     """Every processor has windows of its own, instead of a share in every operation (`monitor.memcae.abreast`)."""
 
     def __str__(self) -> str:
         order = "stacked" if self.stacked else "one after another"
         divided = "by window" if self.abreast else "within operations"
-        return f"{order}, memory in {'bfloat16' if self.brief else 'float32'}, processors divided {divided}"
+        memory = f"memory in {'bfloat16' if self.brief else 'float32'}"
+        return f"{order}, {memory}, by {'kernels' if self.compiled else 'torch'}, processors divided {divided}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +66,48 @@ class Choice:
 
 def member(model: MachineModel, way: Way) -> Member:
     """The machine of ``model``, made ready for ``way``."""
-    return Member(model, Folded([parts_of(model.network)], brief=way.brief))
+    return Member(model, network([parts_of(model.network)], way))
 
 
 def remade(ready: Member, way: Way) -> Member:
     """The same machine, made ready for ``way``; its network is not rearranged again."""
-    return Member(ready.model, Folded(ready.network.parts, brief=way.brief))
+    return Member(ready.model, network(ready.network.parts, way))
+
+
+def network(parts: Sequence[Parts], way: Way) -> Folded:
+    """The network of ``parts``, or the networks as one, made ready for ``way``."""
+    return (Compiled if way.compiled else Folded)(parts, brief=way.brief)
 
 
 def candidates(models: Sequence[MachineModel]) -> tuple[Way, ...]:
-    """The ways that these models of one preset can be scored; only one machine has nothing to stack."""
-    spec = models[0].preset.network
-    on_processor = models[0].device.type == "cpu"
-    plain_memory = spec.decoder and spec.slots and spec.addressing == "dot" and not spec.shrinkage
+    """The ways that torch can score these models of one preset; only one machine has nothing to stack."""
+    several, on_processor = len(models) > 1, models[0].device.type == "cpu"
     ways = [Way()]
-    if plain_memory and on_processor:
+    if on_processor and _plain_memory(models[0]):
         ways.append(Way(brief=True))
-    if len(models) > 1:
+    if several:
         ways.append(Way(stacked=True))
-    if len(models) > 1 and on_processor and torch.get_num_threads() > 1:
+    if several and on_processor and torch.get_num_threads() > 1:
         ways += [replace(way, abreast=True) for way in ways]
     return tuple(ways)
+
+
+def compiled_candidates(models: Sequence[MachineModel]) -> tuple[Way, ...]:
+    """The ways that the kernels can; none where there are none."""
+    if models[0].device.type != "cpu" or not compiled.can(models[0].preset):
+        return ()
+    several = len(models) > 1
+    ways = [Way(compiled=True, abreast=several and torch.get_num_threads() > 1)]  # or one processor alone is busy
+    if _plain_memory(models[0]):
+        ways.append(replace(ways[0], brief=True))
+    if several:
+        ways.append(replace(ways[0], stacked=True))
+    return tuple(ways)
+
+
+def _plain_memory(model: MachineModel) -> bool:
+    spec = model.preset.network
+    return spec.decoder and spec.slots > 0 and spec.addressing == "dot" and not spec.shrinkage
 
 
 def choose(
@@ -91,6 +117,8 @@ def choose(
     stopped: Callable[[], bool] = lambda: False,
 ) -> Choice:
     """The fastest way for ``models``, of one preset and on one device, at least one.
+
+    Where the kernels are faster than torch as it stands, nothing else of torch's is tried.
 
     Args:
         models: that are to be scored.
@@ -105,13 +133,20 @@ def choose(
     threads = abreast or Abreast()
     made = [member(model, Way()) for model in tried]
     costs: dict[Way, float] = {}
-    for way in candidates(tried):
-        if costs and stopped():
-            break
-        hopeless_s = HOPELESS * min(costs.values(), default=float("inf"))
-        if costs.get(replace(way, abreast=False), 0.0) <= hopeless_s:
-            members = [remade(each, way) for each in made]
-            costs[way] = _cost(way, members, samples, threads, clock, hopeless_s)
+
+    def measure(ways: Sequence[Way]) -> None:
+        for way in ways:
+            if costs and stopped():
+                return
+            hopeless_s = HOPELESS * min(costs.values(), default=float("inf"))
+            if costs.get(replace(way, abreast=False), 0.0) <= hopeless_s:
+                members = [remade(each, way) for each in made]
+                costs[way] = _cost(way, members, samples, threads, clock, hopeless_s)
+
+    by_torch, by_kernels = candidates(tried), compiled_candidates(tried)
+    measure((*by_torch[:1], *by_kernels))
+    if fastest(costs) not in by_kernels:
+        measure(by_torch[1:])
     return Choice(fastest(costs), costs)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 from torch import Tensor
 
-from monitor.memcae import explanation, fusion
+from monitor.memcae import explanation, fusion, kernels
 from monitor.memcae.fusion import Reference
 from monitor.memcae.model import Knowledge, MachineModel
 from monitor.memcae.network import MemCAE
@@ -21,6 +22,16 @@ SMALL = replace(DEFAULT, network=replace(DEFAULT.network, widths=(4, 6), slot_si
 """The default preset with a network of a few hundred weights."""
 
 SMALL_PAPER = replace(PAPER, network=NetworkSpec(widths=(4, 6), slot_size=8, slots=12))
+
+
+EIGHTS = replace(SMALL, network=replace(SMALL.network, widths=(8, 16), slot_size=16))
+"""The same for the compiled kernels, which want channels in eights."""
+
+EIGHTS_PAPER = replace(PAPER, network=NetworkSpec(widths=(8, 16), slot_size=16, slots=20))
+
+NO_KERNELS = "no compiled kernels: there was no C++ compiler when the package was installed"
+
+needs_kernels = pytest.mark.skipif(not kernels.available(), reason=NO_KERNELS)
 
 
 def noise(count: int, seconds: float, seed: int = 0, level: float = 0.1) -> Tensor:

@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from monitor.audio.block import AudioBlock
 from monitor.audio.windows import Window, WindowSpec, WindowState, fold
-from monitor.memcae import continued, sharing
+from monitor.memcae import continued, sharing, ways
 from monitor.memcae.fleet import Fleet
 from monitor.memcae.model import MachineModel
 from monitor.memcae.plain import PlainFleet
 from monitor.memcae.preset import DEFAULT, Preset
-from tests.memcae.small import RATE_HZ, SMALL, fitted, noise
+from monitor.memcae.ways import Choice, Way
+from tests.memcae.small import EIGHTS, RATE_HZ, SMALL, fitted, needs_kernels, noise
 
 GRID = SMALL.grid
 SIZE = 3 * RATE_HZ
@@ -29,6 +30,9 @@ TWO_LAYERS = replace(
 ODD = replace(SMALL, spectrogram=replace(SMALL.spectrogram, n_fft=500))
 """Its 251 bins are none that three layers halve evenly."""
 PRESETS = {"small": SMALL, "two layers": TWO_LAYERS, "odd": ODD}
+
+KERNELS = Way(compiled=True, stacked=True, abreast=True)
+COMPILED = {"small": EIGHTS, "two layers": replace(TWO_LAYERS, network=replace(EIGHTS.network, widths=(16,)))}
 
 
 def _model(machine: str, seed: int = 0, preset: Preset = SMALL) -> MachineModel:
@@ -106,6 +110,25 @@ def test_going_on_scores_as_the_whole_window(size: int, steps: list[int], preset
     first = 0
     for step in steps:
         _agree(fleet, [_window(first, size=size)])
+        first += step * GRID
+
+
+@needs_kernels
+@settings(max_examples=10, deadline=None)
+@given(
+    st.integers(2 * RATE_HZ, 4 * RATE_HZ),
+    st.lists(st.integers(1, 5), min_size=2, max_size=6),
+    st.sampled_from([*COMPILED]),
+)
+def test_going_on_by_kernels_scores_as_the_whole_window(size: int, steps: list[int], preset: str) -> None:
+    names = "ab"
+    fleet = Fleet({name: _model(name, seed, COMPILED[preset]) for seed, name in enumerate(names)}, "cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ways, "choose", lambda models, abreast, stopped: Choice(KERNELS, {}))
+        fleet.prepare()
+    first = 0
+    for step in steps:
+        _agree(fleet, [_window(first, name, size) for name in names])
         first += step * GRID
 
 

@@ -17,7 +17,7 @@ from monitor.memcae.fleet import Fleet, choose_device
 from monitor.memcae.plain import PlainFleet
 from monitor.memcae.score import Score
 from monitor.memcae.ways import Choice, Way
-from tests.memcae.small import RATE_HZ, SMALL_PAPER, fitted, noise
+from tests.memcae.small import EIGHTS, EIGHTS_PAPER, RATE_HZ, SMALL_PAPER, fitted, needs_kernels, noise
 
 
 def _window(machine: str, seed: int, seconds: float = 2.0, *, lost: bool = False, rate_hz: int = RATE_HZ) -> Window:
@@ -120,6 +120,39 @@ def test_every_way_scores_as_the_plain_one(monkeypatch: pytest.MonkeyPatch, way:
     changed = PlainFleet({**models, "b": fitted("b", seed=8)} | {"d": models["a"]})
     kept = [window for window in windows if window.machine != "d"]
     _close(fleet.score(kept), changed.score(kept))
+
+
+@needs_kernels
+@pytest.mark.parametrize(
+    "way",
+    [Way(compiled=True), Way(compiled=True, brief=True, abreast=True), Way(compiled=True, stacked=True, abreast=True)],
+    ids=["one after another", "bfloat16 abreast", "stacked abreast"],
+)
+def test_kernels_score_as_the_plain_one(monkeypatch: pytest.MonkeyPatch, way: Way) -> None:
+    presets = {"a": EIGHTS, "b": EIGHTS, "c": EIGHTS_PAPER, "d": EIGHTS_PAPER}
+    models = {name: fitted(name, preset, seed) for seed, (name, preset) in enumerate(presets.items())}
+    windows = [_window(machine, seed) for seed, machine in enumerate("abcdacbdda")]
+    windows += [_window("a", 20, 3.0), _window("c", 21, lost=True), _window("b", 22)]
+    windows[1].samples[99], windows[3].samples[:] = np.inf, 0.0
+    fleet = Fleet(models, "cpu")
+    monkeypatch.setattr(ways, "choose", lambda models, abreast, stopped: Choice(way, {way: 1.0}))
+    fleet.prepare()
+    _close(fleet.score(windows), PlainFleet(models).score(windows))
+
+
+@needs_kernels
+@pytest.mark.parametrize(("by_kernels_s", "tried"), [(0.5, "kernels"), (0.99, "both")])
+def test_where_kernels_are_worth_it_no_other_way_of_torch_is_tried(by_kernels_s: float, tried: str) -> None:
+    models = [fitted("a", EIGHTS), fitted("b", EIGHTS)]
+    assert ways.compiled_candidates(models) == (Way(compiled=True), Way(compiled=True, stacked=True))
+    assert ways.compiled_candidates([fitted("c")]) == ()
+    moments = itertools.accumulate(
+        itertools.chain.from_iterable((0.0, each) for each in [2.0] * 3 + [2 * by_kernels_s] * 3 + [2.0] * 9)
+    )
+    choice = ways.choose(models, clock=lambda: next(moments))
+    kernels = [Way(compiled=True), Way(compiled=True, stacked=True)]
+    assert list(choice.costs) == [Way(), *kernels, *([Way(stacked=True)] if tried == "both" else [])]
+    assert choice.way == (kernels[0] if tried == "kernels" else Way())
 
 
 def test_stacks_are_kept_until_they_hold_too_many_machines(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from monitor.memcae.folded import Folded, parts_of
+from monitor.memcae.compiled import Compiled, can
+from monitor.memcae.folded import Folded
 from monitor.memcae.network import MemCAE
+from monitor.memcae.parts import parts_of
 from monitor.memcae.preset import Preset
-from tests.memcae.small import SMALL, SMALL_PAPER, network_of
+from tests.memcae.small import EIGHTS, EIGHTS_PAPER, SMALL, SMALL_PAPER, needs_kernels, network_of
 
 SHRINKING = replace(SMALL, network=replace(SMALL.network, shrinkage=1.0))
 FORGETFUL = replace(SMALL_PAPER, network=replace(SMALL_PAPER.network, slots=0))
@@ -60,6 +62,38 @@ def test_stacked_networks_each_see_their_own_window(preset: Preset) -> None:
     for i, network in enumerate(networks):
         for plain, fast in zip(_everything(network, seen[i : i + 1]), together, strict=True):
             torch.testing.assert_close(fast[i : i + 1], plain, rtol=1e-4, atol=2e-5)
+
+
+COMPILED = {
+    "default": EIGHTS,
+    "paper": EIGHTS_PAPER,
+    "shrinking": replace(EIGHTS, network=replace(EIGHTS.network, shrinkage=1.0)),
+    "no memory": replace(EIGHTS_PAPER, network=replace(EIGHTS_PAPER.network, slots=0)),
+    "two layers": replace(EIGHTS, network=replace(EIGHTS.network, widths=(8,), slot_size=24)),
+}
+
+
+@needs_kernels
+@torch.inference_mode()
+@pytest.mark.parametrize("preset", COMPILED.values(), ids=COMPILED)
+@pytest.mark.parametrize("columns", [61, 64, 65, 72])
+def test_kernels_say_what_the_network_says(preset: Preset, columns: int) -> None:
+    assert can(preset)
+    networks = [_lived_in(preset, seed) for seed in range(3)]
+    seen = torch.randn(3, 257, columns, generator=torch.Generator().manual_seed(columns))
+    together = _everything(Compiled([parts_of(each) for each in networks]), seen)
+    alone = _everything(Compiled([parts_of(networks[0])]), seen)
+    for plain, fast in zip(_everything(networks[0], seen), alone, strict=True):
+        torch.testing.assert_close(fast, plain, rtol=1e-4, atol=2e-5)
+    for i, network in enumerate(networks):
+        for plain, fast in zip(_everything(network, seen[i : i + 1]), together, strict=True):
+            torch.testing.assert_close(fast[i : i + 1], plain, rtol=1e-4, atol=2e-5)
+
+
+def test_kernels_are_only_for_what_they_can() -> None:
+    assert not can(SMALL)  # channels are not in eights
+    assert not can(replace(EIGHTS, network=replace(EIGHTS.network, decoder=False)))
+    assert not can(replace(EIGHTS, spectrogram=replace(EIGHTS.spectrogram, n_fft=500)))
 
 
 def test_what_a_network_does_not_have_is_said() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +15,15 @@ from torch import Tensor, nn
 
 from monitor.audio.windows import Window
 from monitor.memcae import overlap
+from monitor.memcae.compiled import Compiled
 from monitor.memcae.fleet import Fleet
-from monitor.memcae.folded import Folded, parts_of
+from monitor.memcae.folded import Folded
 from monitor.memcae.model import MachineModel
+from monitor.memcae.parts import parts_of
 from monitor.memcae.plain import PlainFleet
+from monitor.memcae.preset import Preset
 from monitor.memcae.sharing import shift
-from tests.memcae.small import RATE_HZ, SMALL_PAPER, fitted, noise
+from tests.memcae.small import EIGHTS_PAPER, RATE_HZ, SMALL_PAPER, fitted, needs_kernels, noise
 
 GRID = SMALL_PAPER.grid
 BEGINNING = 16
@@ -27,9 +31,9 @@ BEGINNING = 16
 SPEC = SMALL_PAPER.spectrogram
 
 
-def _model(seed: int = 0) -> MachineModel:
+def _model(seed: int = 0, preset: Preset = SMALL_PAPER) -> MachineModel:
     """A model whose network brings something back, so that every column's error depends on its surroundings."""
-    model = fitted("a", SMALL_PAPER, seed)
+    model = fitted("a", preset, seed)
     generator = torch.Generator().manual_seed(seed)
     for layer in model.network.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -60,19 +64,32 @@ def _window(first: int, size: int = 2 * RATE_HZ, machine: str = "a", sound: Tens
     return Window(machine, 50.0 + first / RATE_HZ, RATE_HZ, 0, sound[first : first + size].numpy().copy())
 
 
+def _folded() -> Folded:
+    return NETWORK
+
+
+def _compiled() -> Folded:
+    return Compiled([parts_of(_model(preset=EIGHTS_PAPER).network)])
+
+
 @torch.inference_mode()
 @settings(max_examples=25, deadline=None)
 @given(st.integers(RATE_HZ + GRID, 3 * RATE_HZ), st.lists(st.integers(1, 20), min_size=1, max_size=4))
-def test_going_on_gives_every_column_of_the_whole_window(size: int, steps: list[int]) -> None:
-    first = 0
-    past = overlap.begin(NETWORK, SPEC, _window(0, size))
+@pytest.mark.parametrize(
+    "made", [lambda: NETWORK, pytest.param(_compiled, marks=needs_kernels)], ids=["torch", "kernels"]
+)
+def test_going_on_gives_every_column_of_the_whole_window(
+    made: Callable[[], Folded], size: int, steps: list[int]
+) -> None:
+    network, first = made(), 0
+    past = overlap.begin(network, SPEC, _window(0, size))
     for step in steps:
         first += step * GRID
         window = _window(first, size)
         by = shift(past.window, window, SMALL_PAPER)
         assert by == (step * GRID if size - step * GRID >= RATE_HZ else 0)
-        whole = overlap.begin(NETWORK, SPEC, window)
-        past = overlap.go_on(NETWORK, SPEC, past, window, by) if by else whole
+        whole = overlap.begin(network, SPEC, window)
+        past = overlap.go_on(network, SPEC, past, window, by) if by else whole
         torch.testing.assert_close(past.errors[BEGINNING:], whole.errors[BEGINNING:], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(past.blocks[:, 2:], whole.blocks[:, 2:], rtol=1e-5, atol=1e-7)
         torch.testing.assert_close(past.recalled, whole.recalled, rtol=1e-4, atol=1e-5)

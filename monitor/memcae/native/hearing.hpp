@@ -1,0 +1,212 @@
+// From samples to what the views see of them: the transform of as many frames at a time as a register has numbers.
+#pragma once
+
+#include "vector.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+namespace {
+
+// Rows as columns: what is square, WIDE by WIDE, in place.
+template <int Step, size_t... Lane> ALWAYS void swapped(Floats& a, Floats& b, std::index_sequence<Lane...>) {
+    constexpr int off = WIDE - Step;
+    const Floats low = __builtin_shufflevector(a, b, (int(Lane) & Step ? int(Lane) + off : int(Lane))...);
+    b = __builtin_shufflevector(a, b, (int(Lane) & Step ? int(Lane) + WIDE : int(Lane) + Step)...);
+    a = low;
+}
+
+template <int Step = 1> ALWAYS void transpose(Floats* rows) {
+    if constexpr (Step < WIDE) {
+        for (int i = 0; i < WIDE; ++i)
+            if (!(i & Step)) swapped<Step>(rows[i], rows[i + Step], std::make_index_sequence<WIDE>());
+        transpose<2 * Step>(rows);
+    }
+}
+
+// samples[from + lane * step + i] -> to[i][lane] for i < span; 0 beyond the last of `count` samples.
+void gather(const float* samples, int64_t count, int64_t from, int64_t step, int span, Floats* to) {
+    const bool inside = from + (WIDE - 1) * step + span <= count;
+    int i = 0;
+    for (; inside && i + WIDE <= span; i += WIDE) {
+        Floats block[WIDE];
+        for (int lane = 0; lane < WIDE; ++lane) block[lane] = load(samples + from + lane * step + i);
+        transpose(block);
+        for (int k = 0; k < WIDE; ++k) to[i + k] = block[k];
+    }
+    for (; i < span; ++i)
+        for (int lane = 0; lane < WIDE; ++lane) {
+            const int64_t at = from + lane * step + i;
+            to[i][lane] = at < count ? samples[at] : 0.0f;
+        }
+}
+
+// rows[i][lane] -> to[lane * step + i] for i < count and lane < lanes.
+void scatter(const Floats* rows, int count, int lanes, float* to, int64_t step) {
+    int i = 0;
+    for (; i + WIDE <= count; i += WIDE) {
+        Floats block[WIDE];
+        for (int k = 0; k < WIDE; ++k) block[k] = rows[i + k];
+        transpose(block);
+        for (int lane = 0; lane < lanes; ++lane) store(to + lane * step + i, block[lane]);
+    }
+    for (; i < count; ++i)
+        for (int lane = 0; lane < lanes; ++lane) to[lane * step + i] = rows[i][lane];
+}
+
+// Tables for real transforms of `size` = 2 * 4^k samples, by way of a complex one of half as many.
+struct Transform {
+    int size, half;
+    std::vector<float> turns;       // of each pass e^(-2 pi i j n / m), n = 1, 2, 3, for j < m / 4: six numbers each
+    std::vector<float> split;       // e^(-2 pi i k / size), two numbers each
+    std::vector<int> place;         // where the frequency k of the complex transform comes to lie
+
+    explicit Transform(int samples) : size(samples), half(samples / 2), split(samples), place(samples / 2) {
+        for (int m = half; m >= 4; m /= 4)
+            for (int j = 0; j < m / 4; ++j)
+                for (int n = 1; n <= 3; ++n) {
+                    turns.push_back(float(std::cos(2 * M_PI * j * n / m)));
+                    turns.push_back(float(-std::sin(2 * M_PI * j * n / m)));
+                }
+        for (int k = 0; k < half; ++k) {
+            split[2 * k] = float(std::cos(2 * M_PI * k / size));
+            split[2 * k + 1] = float(-std::sin(2 * M_PI * k / size));
+            int reversed = 0;
+            for (int rest = k, m = half; m > 1; m /= 4, rest /= 4) reversed = reversed * 4 + rest % 4;
+            place[k] = reversed;
+        }
+    }
+};
+
+// One pass of radix 4, decimated in frequency: what lies m / 4 apart is added, subtracted and turned. `in` gives the
+// real and the imaginary numbers, `re` and `im` or what is to be transformed.
+template <class In> ALWAYS void pass(Floats* re, Floats* im, int half, int m, const float* turns, In in) {
+    const int quarter = m / 4;
+    for (int first = 0; first < half; first += m)
+        for (int j = 0; j < quarter; ++j) {
+            const int at = first + j;
+            Floats *a = re + at, *b = im + at;
+            const float* w = turns + 6 * j;
+            const auto [re0, im0] = in(at);
+            const auto [re1, im1] = in(at + quarter);
+            const auto [re2, im2] = in(at + 2 * quarter);
+            const auto [re3, im3] = in(at + 3 * quarter);
+            Floats sum_re = re0 + re2, sum_im = im0 + im2, less_re = re0 - re2, less_im = im0 - im2;
+            Floats odd_re = re1 + re3, odd_im = im1 + im3, gone_re = re1 - re3, gone_im = im1 - im3;
+            a[0] = sum_re + odd_re;
+            b[0] = sum_im + odd_im;
+            Floats x = less_re + gone_im, y = less_im - gone_re;
+            a[quarter] = x * w[0] - y * w[1];
+            b[quarter] = x * w[1] + y * w[0];
+            x = sum_re - odd_re, y = sum_im - odd_im;
+            a[2 * quarter] = x * w[2] - y * w[3];
+            b[2 * quarter] = x * w[3] + y * w[2];
+            x = less_re - gone_im, y = less_im + gone_re;
+            a[3 * quarter] = x * w[4] - y * w[5];
+            b[3 * quarter] = x * w[5] + y * w[4];
+        }
+}
+
+// |X|^2 of WIDE frames: samples[i][lane] -> power[bin][lane].
+void squares(const Transform& by, const Floats* samples, const float* window, Floats* re, Floats* im, Floats* power) {
+    const int half = by.half;
+    const float* turns = by.turns.data();
+    pass(re, im, half, half, turns, [=](int k) {  // the even samples are the real numbers
+        return std::pair<Floats, Floats>(samples[2 * k] * window[2 * k], samples[2 * k + 1] * window[2 * k + 1]);
+    });
+    for (int m = half / 4; m >= 4; m /= 4) {
+        turns += 6 * m;
+        pass(re, im, half, m, turns, [=](int k) { return std::pair<Floats, Floats>(re[k], im[k]); });
+    }
+    Floats direct = re[0] + im[0], highest = re[0] - im[0];
+    power[0] = direct * direct;
+    power[half] = highest * highest;
+    for (int k = 1; k <= half / 2; ++k) {  // the spectra of the even samples and of the odd ones, put together
+        const int one = by.place[k], other = by.place[half - k];
+        const float c = by.split[2 * k], s = by.split[2 * k + 1];
+        Floats even_re = re[one] + re[other], even_im = im[one] - im[other];
+        Floats odd_re = im[one] + im[other], odd_im = re[other] - re[one];
+        Floats x = odd_re * c - odd_im * s, y = odd_re * s + odd_im * c;
+        Floats plus_re = even_re + x, plus_im = even_im + y, less_re = even_re - x, less_im = even_im - y;
+        power[k] = 0.25f * (plus_re * plus_re + plus_im * plus_im);
+        power[half - k] = 0.25f * (less_re * less_re + less_im * less_im);
+    }
+}
+
+// Pairs to compare so that `count` values are ascending: Batcher's merge exchange (Knuth 5.2.2, algorithm M).
+std::vector<std::pair<int, int>> comparisons(int count) {
+    std::vector<std::pair<int, int>> found;
+    int top = 1;
+    while (2 * top < count) top *= 2;
+    for (int p = top; p > 0; p /= 2)
+        for (int q = top, r = 0, d = p;; d = q - p, q /= 2, r = p) {
+            for (int i = 0; i + d < count; ++i)
+                if ((i & p) == r) found.emplace_back(i, i + d);
+            if (q == p) break;
+        }
+    return found;
+}
+
+}  // namespace
+
+// The power of every column and the power of every frame in some bands.
+//
+// samples: [count]; window: [size], size 2 * 4^k; frames begin `hop` apart; a column is the mean of `average` frames.
+// weights: [bands][bins]; band b is made of the bins from spans[2 b] up to spans[2 b + 1].
+// columns: [frames / average][bins]; levels: [frames][bands], not written where there are no bands.
+OUTSIDE void hear(const float* samples, int64_t count, const float* window, int size, int hop, int average, int frames,
+                  const float* weights, const int* spans, int bands, float* columns, float* levels) {
+    const Transform by(size);
+    const int bins = size / 2 + 1, whole = frames / average, span = (average - 1) * hop + size;
+    std::vector<float> room((size_t(span) + size + 2 * bins + bands + 1) * WIDE + 16);
+    Floats* heard = reinterpret_cast<Floats*>((reinterpret_cast<uintptr_t>(room.data()) + 63) & ~uintptr_t(63));
+    Floats *re = heard + span, *im = re + size / 2, *power = im + size / 2, *sum = power + bins, *loud = sum + bins;
+    for (int first = 0; first * average < frames; first += WIDE) {
+        gather(samples, count, int64_t(first) * average * hop, int64_t(average) * hop, span, heard);
+        std::fill(sum, sum + bins, Floats{});
+        for (int a = 0; a < average; ++a) {
+            squares(by, heard + a * hop, window, re, im, power);
+            for (int f = 0; f < bins; ++f) sum[f] += power[f];
+            for (int b = 0; b < bands; ++b) {
+                Floats all{};
+                for (int f = spans[2 * b]; f < spans[2 * b + 1]; ++f) all += weights[b * bins + f] * power[f];
+                loud[b] = all;
+            }
+            const int64_t left = (frames - a - 1) / average - first + 1;  // lanes that have such a frame
+            scatter(loud, bands, int(std::min<int64_t>(left, WIDE)), levels + (int64_t(first) * average + a) * bands,
+                    int64_t(average) * bands);
+        }
+        for (int f = 0; f < bins; ++f) sum[f] *= 1.0f / float(average);
+        scatter(sum, bins, std::min(whole - first, WIDE), columns + int64_t(first) * bins, bins);
+    }
+}
+
+// The sum of the `least` smallest of each of `width` columns of rows [count][width]; of ln(x + floor) / 2 if floor > 0.
+OUTSIDE void quietest(const float* rows, int count, int width, int smallest, float floor, float* sums) {
+    static thread_local std::vector<std::pair<int, int>> pairs;
+    static thread_local int known = 0;
+    if (known != count) pairs = comparisons(known = count);
+    std::vector<float> room(size_t(count) * WIDE + 16);
+    Floats* held = reinterpret_cast<Floats*>((reinterpret_cast<uintptr_t>(room.data()) + 63) & ~uintptr_t(63));
+    for (int first = 0; first < width; first += WIDE) {
+        const int many = std::min(WIDE, width - first);
+        for (int i = 0; i < count; ++i) {
+            if (many == WIDE) {
+                held[i] = load(rows + int64_t(i) * width + first);
+            } else {
+                held[i] = Floats{};
+                std::memcpy(&held[i], rows + int64_t(i) * width + first, many * sizeof(float));
+            }
+        }
+        for (const auto& [one, other] : pairs) {
+            const Floats a = held[one], b = held[other];
+            held[one] = least(a, b);
+            held[other] = most(a, b);
+        }
+        Floats sum{};
+        for (int i = 0; i < smallest; ++i) sum += floor > 0 ? 0.5f * logarithm(held[i] + floor) : held[i];
+        std::memcpy(sums + first, &sum, many * sizeof(float));
+    }
+}
