@@ -156,7 +156,7 @@ def observe(preset: Preset, stack: Stack, pasts: Sequence[Past]) -> Observation:
 def _quiet_db(stack: Stack, levels: Sequence[Rows]) -> Tensor:
     """The quiet level of every bin, of the levels of each machine: [B, F]."""
     if stack.network.compiled:
-        return quiet.of_rows(torch.from_numpy(np.stack(levels)))
+        return torch.cat([quiet.of_rows(torch.from_numpy(rows)[None]) for rows in levels])
     return quiet.of_levels([torch.from_numpy(rows.T) for rows in levels])
 
 

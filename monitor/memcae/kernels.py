@@ -68,11 +68,10 @@ def hear(
     columns = samples.new_empty(batch, frames // average, size // 2 + 1)
     levels = samples.new_empty(batch, frames, count)
     weights, spans = (None, None) if loud is None else (loud.weights, loud.spans)
-    for row, column, level in zip(samples, columns, levels, strict=True):
-        _library().hear(
-            *(_at(row), length, _at(window), size, hop, average, frames),
-            *(_at(weights), _at(spans, torch.int32), count, _at(column), _at(level)),
-        )
+    _library().hear(
+        *(_at(samples), batch, length, _at(window), size, hop, average, frames),
+        *(_at(weights), _at(spans, torch.int32), count, _at(columns), _at(levels)),
+    )
     return columns, levels
 
 

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <type_traits>
-#include <vector>
 
 namespace {
 
@@ -164,8 +163,10 @@ OUTSIDE void last(const float* in, int batch, int height, int width, int inputs,
                   int each, int rows, int columns, float* out) {
     constexpr int P = ROOM / (16 / WIDE), TAPS = 16;
     const int64_t line = int64_t(width + 1) * inputs;
-    std::vector<float> room(size_t(2) * (width + 1 + P) * TAPS);
-    float* taps[] = {room.data(), room.data() + int64_t(width + 1 + P) * TAPS};  // of this row and of the next
+    static thread_local Room room;
+    float* const first = room.of(size_t(2) * (width + 1) * TAPS);
+    std::fill(first, first + size_t(2) * (width + 1) * TAPS, 0.0f);
+    float* taps[] = {first, first + int64_t(width + 1) * TAPS};  // of this row and of the next
     for (int b = 0; b < batch; ++b) {
         const float *w = weight + (each ? b : 0) * int64_t(inputs) * TAPS, offset = bias[each ? b : 0];
         const auto answer = [&](int y) {  // what every position of a row gives, by weight

@@ -26,34 +26,32 @@ template <int Step = 1> ALWAYS void transpose(Floats* rows) {
     }
 }
 
-// samples[from + lane * step + i] -> to[i][lane] for i < span; 0 beyond the last of `count` samples.
-void gather(const float* samples, int64_t count, int64_t from, int64_t step, int span, Floats* to) {
-    const bool inside = from + (WIDE - 1) * step + span <= count;
+// from[lane][i] -> to[i][lane] for i < span; 0 beyond the `known` ones of a lane.
+void gather(const float* const* from, const int* known, int span, Floats* to) {
     int i = 0;
-    for (; inside && i + WIDE <= span; i += WIDE) {
+    for (const int least = *std::min_element(known, known + WIDE); i + WIDE <= std::min(least, span); i += WIDE) {
         Floats block[WIDE];
-        for (int lane = 0; lane < WIDE; ++lane) block[lane] = load(samples + from + lane * step + i);
+        for (int lane = 0; lane < WIDE; ++lane) block[lane] = load(from[lane] + i);
         transpose(block);
         for (int k = 0; k < WIDE; ++k) to[i + k] = block[k];
     }
     for (; i < span; ++i)
-        for (int lane = 0; lane < WIDE; ++lane) {
-            const int64_t at = from + lane * step + i;
-            to[i][lane] = at < count ? samples[at] : 0.0f;
-        }
+        for (int lane = 0; lane < WIDE; ++lane) to[i][lane] = i < known[lane] ? from[lane][i] : 0.0f;
 }
 
-// rows[i][lane] -> to[lane * step + i] for i < count and lane < lanes.
-void scatter(const Floats* rows, int count, int lanes, float* to, int64_t step) {
+// rows[i][lane] -> to[lane][i] for i < count; a lane that goes nowhere is left out.
+void scatter(const Floats* rows, int count, float* const* to) {
     int i = 0;
     for (; i + WIDE <= count; i += WIDE) {
         Floats block[WIDE];
         for (int k = 0; k < WIDE; ++k) block[k] = rows[i + k];
         transpose(block);
-        for (int lane = 0; lane < lanes; ++lane) store(to + lane * step + i, block[lane]);
+        for (int lane = 0; lane < WIDE; ++lane)
+            if (to[lane]) store(to[lane] + i, block[lane]);
     }
     for (; i < count; ++i)
-        for (int lane = 0; lane < lanes; ++lane) to[lane * step + i] = rows[i][lane];
+        for (int lane = 0; lane < WIDE; ++lane)
+            if (to[lane]) to[lane][i] = rows[i][lane];
 }
 
 // Tables for real transforms of `size` = 2 * 4^k samples, by way of a complex one of half as many.
@@ -135,36 +133,70 @@ void squares(const Transform& by, const Floats* samples, const float* window, Fl
     }
 }
 
-// Pairs to compare so that `count` values are ascending: Batcher's merge exchange (Knuth 5.2.2, algorithm M).
-std::vector<std::pair<int, int>> comparisons(int count) {
-    std::vector<std::pair<int, int>> found;
-    int top = 1;
-    while (2 * top < count) top *= 2;
-    for (int p = top; p > 0; p /= 2)
-        for (int q = top, r = 0, d = p;; d = q - p, q /= 2, r = p) {
-            for (int i = 0; i + d < count; ++i)
-                if ((i & p) == r) found.emplace_back(i, i + d);
-            if (q == p) break;
-        }
+// Numbers as whole numbers of the same order: both ways.
+ALWAYS Ints ordered(Ints bits) { return bits ^ (bits >> 31 & 0x7fffffff); }
+
+// How many of the rows are at most `bound`, in every lane.
+ALWAYS Ints up_to(const Ints* rows, int count, Ints bound) {
+    Ints found{};
+    for (int i = 0; i < count; ++i) {
+        if constexpr (WIDE == 16)
+            found = rows[i] <= bound ? found + 1 : found;  // one addition under a mask
+        else
+            found -= rows[i] <= bound;  // true is -1
+    }
     return found;
+}
+
+// A bound that `smallest` of the rows or, where some are alike, as many as need be are not above, in every lane: halfway
+// between two that are too low and high enough, again and again.
+ALWAYS Ints bound_of(const Ints* rows, int count, int smallest) {
+    Ints low = rows[0], high = rows[0];
+    for (int i = 1; i < count; ++i) {
+        low = least(low, rows[i]);
+        high = most(high, rows[i]);
+    }
+    low -= 1;
+    for (bool going = true; going;) {
+        const Ints middle = (low >> 1) + (high >> 1) + (low & high & 1);
+        const Ints found = up_to(rows, count, middle);
+        high = found >= smallest ? middle : high;
+        low = found == smallest ? middle - 1 : (found < smallest ? middle : low);  // just so many: nothing is left to do
+        const Ints apart = low + 1 < high;
+        going = false;
+        for (int lane = 0; lane < WIDE; ++lane) going |= apart[lane] != 0;
+    }
+    return high;
 }
 
 }  // namespace
 
-// The power of every column and the power of every frame in some bands.
+// The power of every column and the power of every frame in some bands, of several windows.
 //
-// samples: [count]; window: [size], size 2 * 4^k; frames begin `hop` apart; a column is the mean of `average` frames.
-// weights: [bands][bins]; band b is made of the bins from spans[2 b] up to spans[2 b + 1].
-// columns: [frames / average][bins]; levels: [frames][bands], not written where there are no bands.
-OUTSIDE void hear(const float* samples, int64_t count, const float* window, int size, int hop, int average, int frames,
-                  const float* weights, const int* spans, int bands, float* columns, float* levels) {
+// samples: [batch][count]; window: [size], size 2 * 4^k; frames begin `hop` apart; a column is the mean of `average`
+// frames. weights: [bands][bins]; band b is made of the bins from spans[2 b] up to spans[2 b + 1].
+// columns: [batch][frames / average][bins]; levels: [batch][frames][bands], not written where there are no bands.
+OUTSIDE void hear(const float* samples, int batch, int64_t count, const float* window, int size, int hop, int average,
+                  int frames, const float* weights, const int* spans, int bands, float* columns, float* levels) {
     const Transform by(size);
     const int bins = size / 2 + 1, whole = frames / average, span = (average - 1) * hop + size;
-    std::vector<float> room((size_t(span) + size + 2 * bins + bands + 1) * WIDE + 16);
-    Floats* heard = reinterpret_cast<Floats*>((reinterpret_cast<uintptr_t>(room.data()) + 63) & ~uintptr_t(63));
+    const int64_t each = (frames + average - 1) / average, total = batch * each;  // columns, the last one not whole
+    static thread_local Room room;
+    Floats* heard = reinterpret_cast<Floats*>(room.of((size_t(span) + size + 2 * bins + bands) * WIDE));
     Floats *re = heard + span, *im = re + size / 2, *power = im + size / 2, *sum = power + bins, *loud = sum + bins;
-    for (int first = 0; first * average < frames; first += WIDE) {
-        gather(samples, count, int64_t(first) * average * hop, int64_t(average) * hop, span, heard);
+    for (int64_t first = 0; first < total; first += WIDE) {
+        const float* from[WIDE];
+        float* to[WIDE];
+        int known[WIDE], column[WIDE];
+        int64_t place[WIDE];  // every lane hears a column of its own
+        for (int lane = 0; lane < WIDE; ++lane) {
+            place[lane] = std::min(first + lane, total - 1) / each;
+            column[lane] = first + lane < total ? int((first + lane) % each) : frames;  // beyond: of nothing
+            const int64_t start = int64_t(column[lane]) * average * hop;
+            known[lane] = int(std::clamp<int64_t>(count - start, 0, span));
+            from[lane] = samples + place[lane] * count + (known[lane] ? start : 0);
+        }
+        gather(from, known, span, heard);
         std::fill(sum, sum + bins, Floats{});
         for (int a = 0; a < average; ++a) {
             squares(by, heard + a * hop, window, re, im, power);
@@ -174,39 +206,55 @@ OUTSIDE void hear(const float* samples, int64_t count, const float* window, int 
                 for (int f = spans[2 * b]; f < spans[2 * b + 1]; ++f) all += weights[b * bins + f] * power[f];
                 loud[b] = all;
             }
-            const int64_t left = (frames - a - 1) / average - first + 1;  // lanes that have such a frame
-            scatter(loud, bands, int(std::min<int64_t>(left, WIDE)), levels + (int64_t(first) * average + a) * bands,
-                    int64_t(average) * bands);
+            for (int lane = 0; lane < WIDE; ++lane) {
+                const int64_t frame = int64_t(column[lane]) * average + a;
+                to[lane] = frame < frames ? levels + (place[lane] * frames + frame) * bands : nullptr;
+            }
+            scatter(loud, bands, to);
         }
         for (int f = 0; f < bins; ++f) sum[f] *= 1.0f / float(average);
-        scatter(sum, bins, std::min(whole - first, WIDE), columns + int64_t(first) * bins, bins);
+        for (int lane = 0; lane < WIDE; ++lane)
+            to[lane] = column[lane] < whole ? columns + (place[lane] * whole + column[lane]) * bins : nullptr;
+        scatter(sum, bins, to);
     }
 }
 
-// The sum of the `least` smallest of each of `width` columns of rows [count][width]; of ln(x + floor) / 2 if floor > 0.
+// The sum of the `smallest` least of each of `width` columns of rows [count][width]; of ln(x + floor) / 2 if floor > 0.
 OUTSIDE void quietest(const float* rows, int count, int width, int smallest, float floor, float* sums) {
-    static thread_local std::vector<std::pair<int, int>> pairs;
-    static thread_local int known = 0;
-    if (known != count) pairs = comparisons(known = count);
-    std::vector<float> room(size_t(count) * WIDE + 16);
-    Floats* held = reinterpret_cast<Floats*>((reinterpret_cast<uintptr_t>(room.data()) + 63) & ~uintptr_t(63));
-    for (int first = 0; first < width; first += WIDE) {
-        const int many = std::min(WIDE, width - first);
+    const int groups = (width + WIDE - 1) / WIDE;
+    static thread_local Room room;
+    Ints* const held = reinterpret_cast<Ints*>(room.of(size_t(groups) * count * WIDE));
+    for (int i = 0; i < count; ++i)  // in the order of memory, which hands over the next numbers by itself only then
+        for (int g = 0; g < groups; ++g) {
+            const float* from = rows + int64_t(i) * width + g * WIDE;
+            Floats row{};
+            if ((g + 1) * WIDE <= width)
+                row = load(from);
+            else
+                std::memcpy(&row, from, (width - g * WIDE) * sizeof(float));
+            held[g * count + i] = ordered((Ints)row);
+        }
+    for (int g = 0; g < groups; ++g) {
+        const Ints* order = held + g * count;
+        const Ints bound = bound_of(order, count, smallest);
+        Ints below{};
+        Floats sum{}, product = Floats{} + 1.0f;
         for (int i = 0; i < count; ++i) {
-            if (many == WIDE) {
-                held[i] = load(rows + int64_t(i) * width + first);
+            const Ints counts = order[i] < bound;
+            const Floats value = (Floats)ordered(order[i]);
+            below -= counts;
+            if (floor > 0) {
+                product *= counts ? value + floor : Floats{} + 1.0f;
+                if (i % 2) sum += logarithm(product), product = Floats{} + 1.0f;  // one logarithm for two
             } else {
-                held[i] = Floats{};
-                std::memcpy(&held[i], rows + int64_t(i) * width + first, many * sizeof(float));
+                sum += counts ? value : Floats{};
             }
         }
-        for (const auto& [one, other] : pairs) {
-            const Floats a = held[one], b = held[other];
-            held[one] = least(a, b);
-            held[other] = most(a, b);
-        }
-        Floats sum{};
-        for (int i = 0; i < smallest; ++i) sum += floor > 0 ? 0.5f * logarithm(held[i] + floor) : held[i];
-        std::memcpy(sums + first, &sum, many * sizeof(float));
+        const Floats rest = __builtin_convertvector(smallest - below, Floats), value = (Floats)ordered(bound);
+        if (floor > 0)
+            sum = 0.5f * (sum + logarithm(product) + rest * logarithm(most(value, Floats{}) + floor));
+        else
+            sum += rest * value;
+        std::memcpy(sums + g * WIDE, &sum, std::min(WIDE, width - g * WIDE) * sizeof(float));
     }
 }

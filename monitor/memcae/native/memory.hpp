@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
-#include <vector>
 
 namespace {
 
@@ -83,17 +82,19 @@ template <int P> void read(const Slots& by, const float* queries, float* room, f
 OUTSIDE void attend(const float* queries, int batch, int asked, int size, const float* keys, const float* values, int slots,
                     int padded, const float* offset, const float* scale, int each, float* answers) {
     constexpr int P = ROOM / 2;
-    std::vector<float> room(size_t(P) * (size + padded)), start(padded, 0.0f);
-    std::fill(start.begin() + slots, start.end(), -1e30f);  // a slot that is not there answers nothing
+    static thread_local Room space;
+    float *room = space.of(size_t(P) * (size + padded) + padded), *start = room + size_t(P) * (size + padded);
+    std::fill(start, start + slots, 0.0f);
+    std::fill(start + slots, start + padded, -1e30f);  // a slot that is not there answers nothing
     for (int b = 0; b < batch; ++b) {
         const int64_t own = each ? b : 0;
         const Slots by{slots, padded, size, keys + own * size * padded, values + own * slots * size,
-                       offset ? offset + own * size : nullptr, offset ? scale + own * size : nullptr, start.data()};
+                       offset ? offset + own * size : nullptr, offset ? scale + own * size : nullptr, start};
         const float* from = queries + int64_t(b) * asked * size;
         float* to = answers + int64_t(b) * asked * size;
         int q = 0;
-        for (; q + P <= asked; q += P) read<P>(by, from + int64_t(q) * size, room.data(), to + int64_t(q) * size);
-        for (; q < asked; ++q) read<1>(by, from + int64_t(q) * size, room.data(), to + int64_t(q) * size);
+        for (; q + P <= asked; q += P) read<P>(by, from + int64_t(q) * size, room, to + int64_t(q) * size);
+        for (; q < asked; ++q) read<1>(by, from + int64_t(q) * size, room, to + int64_t(q) * size);
     }
 }
 

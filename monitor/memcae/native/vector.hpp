@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 
 #if defined(__AVX512F__)
 constexpr int WIDE = 16;  // numbers in a register
@@ -18,7 +19,7 @@ constexpr int ROOM = 12;
 
 // Raised with every change of what a function is given or gives, together with INTERFACE in library.py: a library that was
 // built before such a change is not used.
-constexpr int INTERFACE = 1;
+constexpr int INTERFACE = 2;
 
 #define ALWAYS inline __attribute__((always_inline))
 #define OUTSIDE extern "C" __attribute__((visibility("default")))
@@ -83,5 +84,17 @@ ALWAYS Floats logarithm(Floats x) {
     Floats squared = m * m;
     return m + (p * m * squared + e * -2.12194440e-4f - 0.5f * squared) + e * 0.693359375f;
 }
+
+// Room to compute in that a thread keeps, as large as it ever wanted: nobody clears it, and it need not be asked for anew.
+struct Room {
+    std::unique_ptr<float[]> held;
+    size_t size = 0;
+
+    // For so many numbers, where vectors can lie.
+    float* of(size_t count) {
+        if (count + 16 > size) held.reset(new float[size = count + 16]);
+        return reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(held.get()) + 63) & ~uintptr_t(63));
+    }
+};
 
 OUTSIDE int interface() { return INTERFACE; }
