@@ -9,7 +9,7 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from monitor.memcae import explanation, fusion, records
+from monitor.memcae import compiled, explanation, fusion, records
 from monitor.memcae.compiled import Compiled, CompiledOnward
 from monitor.memcae.explanation import NormalLevels
 from monitor.memcae.folded import Folded
@@ -21,6 +21,7 @@ from monitor.memcae.preset import Preset
 from monitor.memcae.views import VIEWS
 from monitor.memcae.views.kernel_observation import KernelObservation
 from monitor.memcae.views.observation import InPieces, Observation
+from monitor.memcae.views.view import Fit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +38,7 @@ class Stack:
     """Different machines' models of one preset as one, for batches of one window of each."""
 
     network: Folded
-    fits: Mapping[str, Mapping[str, Tensor]]
+    fits: Mapping[str, Fit]
     """What each view learnt of all of them, by view (`monitor.memcae.views.view.View.together`)."""
     reference: Reference
     """Of each machine, [B, V] each."""
@@ -53,11 +54,13 @@ class Stack:
 @torch.inference_mode()
 def together(members: Sequence[Member]) -> Stack:
     """The models of ``members`` as one."""
-    first = members[0].network
-    network = type(first)([part for each in members for part in each.network.parts])
+    network = compiled.together([each.network for each in members])
     models = [each.model for each in members]
     known = [each.knowledge.views for each in models]
-    fits = {name: VIEWS[name].together([views[name] for views in known]) for name in models[0].preset.views}
+    fits = {
+        name: VIEWS[name].together([views[name] for views in known], apart=network.compiled)
+        for name in models[0].preset.views
+    }
     return Stack(network, fits, _references(models), records.normal_levels(models))
 
 

@@ -6,6 +6,7 @@ Where there is no library (`available`), none of these may be called.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,33 @@ def available() -> bool:
 def transforms(size: int) -> bool:
     """Whether frames of ``size`` samples can be transformed: 2 * 4^k, at least 8."""
     return size >= 8 and size.bit_count() == 1 and size.bit_length() % 2 == 0
+
+
+class Beside:
+    """Tensors of one network, or of several beside each other: where each lies in memory, nothing is copied.
+
+    Args:
+        tensors: at least one, float32, contiguous.
+    """
+
+    __slots__ = ("pointers", "tensors")
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self.tensors = tuple(tensors)
+        self.pointers = (ctypes.c_void_p * len(tensors))(*map(_at, tensors))
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+    @property
+    def shape(self) -> torch.Size:
+        """Of the first."""
+        return self.tensors[0].shape
+
+
+def beside(several: Sequence[Beside]) -> Beside:
+    """All of them as one."""
+    return Beside([tensor for each in several for tensor in each.tensors])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,10 +124,15 @@ def quietest(rows: Tensor, count: int, floor: float = 0.0) -> Tensor:
 class Layers:
     """A layer of one network, or of G networks for a batch of exactly G."""
 
-    weight: Tensor
-    """[G, 3, 3, inputs, outputs], down and across the input as it lies in memory; of `last` [G, inputs, 16]."""
-    bias: Tensor
-    """[G, outputs]."""
+    weight: Beside
+    """[3, 3, inputs, outputs] each, down and across the input as it lies in memory; of `last` [inputs, 16]."""
+    bias: Beside
+    """[outputs] each."""
+
+    @property
+    def outputs(self) -> int:
+        """Channels that come out."""
+        return self.weight.shape[-1]
 
 
 def down(seen: Tensor, layers: Layers, slope: float, *, top: bool = True) -> Tensor:
@@ -114,7 +147,7 @@ def down(seen: Tensor, layers: Layers, slope: float, *, top: bool = True) -> Ten
     batch, height, width, inputs = seen.shape
     _check(seen, layers, inputs)
     rows, columns = (height + 1) // 2 if top else height // 2, (width + 1) // 2
-    out = seen.new_empty(batch, rows, columns, layers.weight.shape[4])
+    out = seen.new_empty(batch, rows, columns, layers.outputs)
     _library().down(
         *(_at(seen), batch, height, width, inputs, *_given(layers)),
         out.shape[3],
@@ -135,7 +168,7 @@ def up(seen: Tensor, layers: Layers, slope: float) -> Tensor:
     """
     batch, height, width, inputs = seen.shape
     _check(seen, layers, inputs)
-    out = seen.new_empty(batch, 2 * height - 2, 2 * width - 2, layers.weight.shape[4])
+    out = seen.new_empty(batch, 2 * height - 2, 2 * width - 2, layers.outputs)
     _library().up(*(_at(seen), batch, height - 1, width - 1, inputs, *_given(layers)), out.shape[3], slope, _at(out))
     return out
 
@@ -150,7 +183,7 @@ def last(seen: Tensor, layers: Layers, rows: int, columns: int) -> Tensor:
         columns: at most 2 W - 1.
     """
     batch, height, width, inputs = seen.shape
-    if rows > 2 * height - 3 or columns > 2 * width - 3 or layers.weight.shape[1:] != (inputs, LANES):
+    if rows > 2 * height - 3 or columns > 2 * width - 3 or layers.weight.shape != (inputs, LANES):
         raise ValueError(f"{rows} rows and {columns} columns of {tuple(seen.shape)} by {tuple(layers.weight.shape)}")
     out = seen.new_empty(batch, rows, columns)
     _library().last(*(_at(seen), batch, height - 1, width - 1, inputs, *_given(layers)), rows, columns, _at(out))
@@ -161,25 +194,39 @@ def last(seen: Tensor, layers: Layers, rows: int, columns: int) -> Tensor:
 class Slots:
     """One memory, or G memories for a batch of exactly G."""
 
-    keys: Tensor
-    """[G, C, N'], the keys transposed and padded with zeros, N' a multiple of `LANES`."""
-    values: Tensor
-    """[G, N, C], C a multiple of `OUTPUTS`."""
-    centring: tuple[Tensor, Tensor] | None = None
-    """As `monitor.memcae.fused_read.Reading` has it."""
+    keys: Beside
+    """[C, N'] each, the keys transposed and padded with zeros, N' a multiple of `LANES`."""
+    values: Beside
+    """[N, C] each, C a multiple of `OUTPUTS`."""
+    centring: tuple[Beside, Beside] | None = None
+    """[C] each, as `monitor.memcae.fused_read.Reading` has it."""
 
 
 def attend(queries: Tensor, slots: Slots) -> Tensor:
     """Answers [B, Q, C] to queries [B, Q, C]: equations 4 and 3."""
     batch, asked, size = queries.shape
-    memories, count, length = slots.values.shape
-    if size != length or size % OUTPUTS or memories not in {1, batch} or slots.keys.shape[1] != size:
-        raise ValueError(f"queries {tuple(queries.shape)} of slots {tuple(slots.values.shape)}")
+    memories, (count, length), (high, padded) = len(slots.values), slots.values.shape, slots.keys.shape
+    if not size == length == high or size % OUTPUTS or padded % LANES or memories not in {1, batch}:
+        raise ValueError(f"queries {tuple(queries.shape)} of {memories} memories of {count} slots of {length}")
     out = torch.empty_like(queries)
-    offset, scale = slots.centring or (None, None)
+    offset, scale = (None, None) if slots.centring is None else (each.pointers for each in slots.centring)
     _library().attend(
-        *(_at(queries), batch, asked, size, _at(slots.keys), _at(slots.values), count, slots.keys.shape[2]),
-        *(_at(offset), _at(scale), memories > 1, _at(out)),
+        *(_at(queries), batch, asked, size, slots.keys.pointers, slots.values.pointers, count, padded),
+        *(offset, scale, memories > 1, _at(out)),
+    )
+    return out
+
+
+def project(vectors: Tensor, axes: Beside) -> Tensor:
+    """Every vector [B, d] along axes of its own, [d', r] each, d' up to d: [B, most r], 0 beyond its own."""
+    batch, length = vectors.shape
+    rows, columns = zip(*(each.shape for each in axes.tensors), strict=True)
+    if batch != len(axes) or max(rows) > length:
+        raise ValueError(f"vectors {tuple(vectors.shape)} by {len(axes)} matrices of up to {max(rows)} rows")
+    out = vectors.new_empty(batch, max(columns))
+    sizes = ctypes.c_int * batch
+    _library().project(
+        _at(vectors), batch, length, axes.pointers, sizes(*rows), sizes(*columns), out.shape[1], _at(out)
     )
     return out
 
@@ -198,13 +245,13 @@ def _library() -> ctypes.CDLL:
 
 
 def _check(seen: Tensor, layers: Layers, inputs: int) -> None:
-    networks, high, wide, taken, outputs = layers.weight.shape
-    if (high, wide, taken) != (3, 3, inputs) or outputs % OUTPUTS or networks not in {1, len(seen)}:
-        raise ValueError(f"{tuple(seen.shape)} by weights {tuple(layers.weight.shape)}")
+    high, wide, taken, outputs = layers.weight.shape
+    if (high, wide, taken) != (3, 3, inputs) or outputs % OUTPUTS or len(layers.weight) not in {1, len(seen)}:
+        raise ValueError(f"{tuple(seen.shape)} by {len(layers.weight)} weights {tuple(layers.weight.shape)}")
 
 
-def _given(layers: Layers) -> tuple[int | None, int | None, bool]:
-    return _at(layers.weight), _at(layers.bias), len(layers.weight) > 1
+def _given(layers: Layers) -> tuple[ctypes.Array[ctypes.c_void_p], ctypes.Array[ctypes.c_void_p], bool]:
+    return layers.weight.pointers, layers.bias.pointers, len(layers.weight) > 1
 
 
 def _at(tensor: Tensor | None, kind: torch.dtype = torch.float32) -> int | None:

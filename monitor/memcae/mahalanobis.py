@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from monitor.memcae import kernels
+from monitor.memcae.kernels import Beside
+
 LEAST_SHRINKAGE = 1e-3
 """Keeps the distance finite where the estimate says that no shrinkage is needed (many vectors, few values)."""
 
@@ -83,12 +86,25 @@ def _error(squared: Tensor, sizes: Sequence[int]) -> Tensor:
 
 
 def squared_distance(spread: Spread, centred: Tensor) -> Tensor:
-    """The squared Mahalanobis distance of ``centred`` vectors [B, d] from 0, [B]; each may have a spread of its own."""
-    along = project(centred, spread.axes)
-    beside = (centred.square().sum(dim=1) - along.square().sum(dim=1)).clamp_min(0)
-    return (along.square() / spread.along).sum(dim=1) + beside / spread.beside
+    """The squared Mahalanobis distance of ``centred`` vectors [B, d] from 0, [B]."""
+    return of_projected(centred, project(centred, spread.axes), spread.along, spread.beside)
 
 
-def project(vectors: Tensor, axes: Tensor) -> Tensor:
-    """[B, d] vectors along [d, r] axes, or each along its own, [B, d, r]: -> [B, r]."""
+def of_projected(centred: Tensor, projected: Tensor, along: Tensor, beside: Tensor) -> Tensor:
+    """The same of vectors that are projected on the axes already; each may have a spread of its own.
+
+    Args:
+        centred: [B, d].
+        projected: [B, r], ``centred`` along the axes.
+        along: variance along the axes, [r] or [B, r].
+        beside: in every other direction, [] or [B].
+    """
+    left = (centred.square().sum(dim=1) - projected.square().sum(dim=1)).clamp_min(0)
+    return (projected.square() / along).sum(dim=1) + left / beside
+
+
+def project(vectors: Tensor, axes: Tensor | Beside) -> Tensor:
+    """[B, d] vectors along [d, r] axes, or each along its own, [B, d, r] or side by side: -> [B, r]."""
+    if isinstance(axes, Beside):
+        return kernels.project(vectors.contiguous(), axes)
     return vectors @ axes if axes.dim() == 2 else torch.bmm(vectors[:, None], axes)[:, 0]

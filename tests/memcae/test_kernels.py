@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from monitor.memcae import kernels
 from monitor.memcae.fused_read import reader
-from monitor.memcae.kernels import LANES, Layers, Slots
+from monitor.memcae.kernels import LANES, Beside, Layers, Slots
 from monitor.memcae.memory import Memory
 from monitor.memcae.native import library as native
 from monitor.memcae.preset import DEFAULT, PAPER, NetworkSpec
@@ -46,6 +46,11 @@ def build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ct
 
 def _random(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _layers(weight: Tensor, bias: Tensor) -> Layers:
+    """Those of as many networks as the first dimension has."""
+    return Layers(Beside([each.contiguous() for each in weight]), Beside([*bias]))
 
 
 @pytest.mark.usefixtures("build")
@@ -102,7 +107,7 @@ def test_a_layer_down_is_a_convolution_of_stride_2(
 ) -> None:
     seen, weight = _random(2, inputs, height, width), _random(networks, outputs, inputs, 3, 3, seed=1) / 3
     bias = _random(networks, outputs, seed=2)
-    layers = Layers(weight.permute(0, 3, 4, 2, 1).contiguous(), bias)
+    layers = _layers(weight.permute(0, 3, 4, 2, 1), bias)
     held = seen.permute(0, 2, 3, 1).contiguous()
     pairs = [(seen[i : i + 1], weight[i % networks], bias[i % networks]) for i in range(2)]
     plain = torch.cat([F.leaky_relu(F.conv2d(one, w, b, 2, 1), 0.2) for one, w, b in pairs])
@@ -123,7 +128,7 @@ def test_a_layer_up_is_a_transposed_convolution_of_stride_2_with_a_border_of_zer
 ) -> None:
     seen, weight = _random(2, inputs, height, width), _random(networks, inputs, outputs, 3, 3, seed=1) / 3
     bias = _random(networks, outputs, seed=2)
-    layers = Layers(weight.permute(0, 3, 4, 1, 2).contiguous(), bias)
+    layers = _layers(weight.permute(0, 3, 4, 1, 2), bias)
     each = [
         F.leaky_relu(F.conv_transpose2d(seen[i : i + 1], weight[i % networks], bias[i % networks], 2, 1), 0.2)
         for i in range(2)
@@ -138,7 +143,7 @@ def test_a_layer_up_is_a_transposed_convolution_of_stride_2_with_a_border_of_zer
 @pytest.mark.parametrize(("rows", "columns"), [(65, 39), (64, 38), (1, 2), (17, 30)])
 def test_the_last_layer_is_a_transposed_convolution_to_one_channel(inputs: int, rows: int, columns: int) -> None:
     seen, weight, bias = _random(2, inputs, 33, 20), _random(2, inputs, 1, 3, 3, seed=1), _random(2, 1, seed=2)
-    layers = Layers(F.pad(weight.flatten(start_dim=2), (0, LANES - 9)), bias)
+    layers = _layers(F.pad(weight.flatten(start_dim=2), (0, LANES - 9)), bias)
     plain = torch.cat([F.conv_transpose2d(seen[i : i + 1], weight[i], bias[i], 2, 1) for i in range(2)])
     found = kernels.last(_bordered(seen), layers, rows, columns)
     torch.testing.assert_close(found, plain[:, 0, :rows, :columns], rtol=1e-5, atol=2e-5)
@@ -162,16 +167,31 @@ def test_memories_are_read_by_equations_three_and_four(spec: NetworkSpec, asked:
             torch.manual_seed(seed)
             memories.append(Memory(spec).eval().requires_grad_(requires_grad=False))
     readings = [reader(memory) for memory in memories]
-    keys = torch.cat([each.keys for each in readings]).transpose(1, 2)
-    keys = F.pad(keys, (0, -keys.shape[2] % LANES)).contiguous()
+    keys = [F.pad(each.keys[0].T, (0, -each.keys.shape[1] % LANES)).contiguous() for each in readings]
     centring = None
     if (first := readings[0].centring) and (second := readings[1].centring):
-        offset, gain = (torch.cat(each)[:, 0].contiguous() for each in zip(first, second, strict=True))
+        offset, gain = (Beside([each[0, 0] for each in both]) for both in zip(first, second, strict=True))
         centring = offset, gain
     queries = scale * _random(2, asked, spec.slot_size, seed=9)
-    found = kernels.attend(queries, Slots(keys, torch.cat([each.values for each in readings]), centring))
+    found = kernels.attend(queries, Slots(Beside(keys), Beside([each.values[0] for each in readings]), centring))
     for memory, mine, answers in zip(memories, queries, found, strict=True):
         torch.testing.assert_close(answers, memory.recall(mine), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.usefixtures("build")
+@given(
+    st.lists(st.tuples(st.integers(1, 70), st.integers(1, 70)), min_size=1, max_size=4),
+    st.integers(0, 5),
+    st.integers(),
+)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_vectors_are_projected_on_axes_of_their_own(shapes: list[tuple[int, int]], more: int, seed: int) -> None:
+    axes = [_random(*shape, seed=i) for i, shape in enumerate(shapes)]
+    vectors = _random(len(axes), max(rows for rows, _ in shapes) + more, seed=seed)
+    found = kernels.project(vectors, Beside(axes))
+    for vector, own, projected in zip(vectors, axes, found, strict=True):
+        torch.testing.assert_close(projected[: own.shape[1]], vector[: len(own)] @ own, rtol=1e-5, atol=1e-4)
+        assert not projected[own.shape[1] :].any()
 
 
 @pytest.mark.usefixtures("build")
@@ -184,8 +204,8 @@ def test_every_bfloat16_number_is_raised_as_well_as_bfloat16_can_say() -> None:
     assert float((raised == some.exp().double()).double().mean()) > 0.97
 
 
-def _layers(*shape: int) -> Layers:
-    return Layers(torch.zeros(1, *shape), torch.zeros(1, shape[-1]))
+def _zeros(*shape: int) -> Layers:
+    return _layers(torch.zeros(1, *shape), torch.zeros(1, shape[-1]))
 
 
 WRONG: dict[str, Callable[[], object]] = {
@@ -193,11 +213,15 @@ WRONG: dict[str, Callable[[], object]] = {
     "frames of another size": lambda: kernels.hear(torch.zeros(1, 600), torch.ones(256), 128, 1, 2),
     "more than there are": lambda: kernels.quietest(torch.zeros(1, 3, 5), 4),
     "double precision": lambda: kernels.quietest(torch.zeros(1, 3, 5, dtype=torch.float64), 2),
-    "strides": lambda: kernels.down(torch.zeros(1, 5, 8, 5).mT, _layers(3, 3, 8, 8), 0),
-    "other inputs": lambda: kernels.down(torch.zeros(1, 5, 5, 4), _layers(3, 3, 8, 8), 0),
-    "odd outputs": lambda: kernels.up(torch.zeros(1, 5, 5, 4), _layers(3, 3, 4, 9), 0),
-    "too many rows": lambda: kernels.last(torch.zeros(1, 5, 5, 8), _layers(8, 16), 8, 1),
-    "other slots": lambda: kernels.attend(torch.zeros(1, 5, 8), Slots(torch.zeros(1, 16, 16), torch.zeros(1, 9, 16))),
+    "strides": lambda: kernels.down(torch.zeros(1, 5, 8, 5).mT, _zeros(3, 3, 8, 8), 0),
+    "other inputs": lambda: kernels.down(torch.zeros(1, 5, 5, 4), _zeros(3, 3, 8, 8), 0),
+    "odd outputs": lambda: kernels.up(torch.zeros(1, 5, 5, 4), _zeros(3, 3, 4, 9), 0),
+    "too many rows": lambda: kernels.last(torch.zeros(1, 5, 5, 8), _zeros(8, 16), 8, 1),
+    "fewer matrices": lambda: kernels.project(torch.zeros(2, 5), Beside([torch.zeros(5, 3)])),
+    "longer matrices": lambda: kernels.project(torch.zeros(1, 5), Beside([torch.zeros(6, 3)])),
+    "other slots": lambda: kernels.attend(
+        torch.zeros(1, 5, 8), Slots(Beside([torch.zeros(16, 16)]), Beside([torch.zeros(9, 16)]))
+    ),
 }
 
 

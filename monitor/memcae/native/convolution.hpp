@@ -122,33 +122,31 @@ template <class Work> void by_outputs(int outputs, Work work) {  // so many at a
 // A convolution with its LeakyReLU: in [batch][height][width][inputs] -> out [batch][rows][columns][outputs].
 //
 // `top` and `left`, 0 or 1: rows and columns of zeros before the first; beyond the last there are as many as it takes.
-// weight: [3][3][inputs][outputs] and bias: [outputs]; of every window its own where `each`, else the same for all.
+// weights: [3][3][inputs][outputs] and biases: [outputs]; those of every window where `each`, else the first for all.
 // outputs: a multiple of 8.
-OUTSIDE void down(const float* in, int batch, int height, int width, int inputs, const float* weight, const float* bias,
-                  int each, int outputs, int top, int left, float slope, int rows, int columns, float* out) {
+OUTSIDE void down(const float* in, int batch, int height, int width, int inputs, const float* const* weights,
+                  const float* const* biases, int each, int outputs, int top, int left, float slope, int rows, int columns, float* out) {
     const Down by{height, width, inputs, outputs, top, left, slope};
     for (int b = 0; b < batch; ++b)
         by_outputs(outputs, [&](int first, auto lanes, auto vectors) {
-            const int64_t own = each ? b : 0;
             down_rows<decltype(lanes)::value, decltype(vectors)::value>(
-                by, in + int64_t(b) * height * width * inputs, weight + own * 9 * inputs * outputs + first,
-                bias + own * outputs + first, rows, columns, out + int64_t(b) * rows * columns * outputs + first);
+                by, in + int64_t(b) * height * width * inputs, weights[each ? b : 0] + first,
+                biases[each ? b : 0] + first, rows, columns, out + int64_t(b) * rows * columns * outputs + first);
         });
 }
 
 // A transposed convolution with its LeakyReLU: in [batch][height + 1][width + 1][inputs], of which the last row and
 // column count for nothing -> out [batch][2 height][2 width][outputs], of which they are 0. Otherwise as `down`.
-OUTSIDE void up(const float* in, int batch, int height, int width, int inputs, const float* weight, const float* bias,
-                int each, int outputs, float slope, float* out) {
+OUTSIDE void up(const float* in, int batch, int height, int width, int inputs, const float* const* weights,
+                const float* const* biases, int each, int outputs, float slope, float* out) {
     const Up by{width, inputs, outputs, slope};
     const int64_t line = int64_t(2) * width * outputs;
     for (int b = 0; b < batch; ++b) {
         float* to = out + b * 2 * height * line;
-        const int64_t own = each ? b : 0;
         by_outputs(outputs, [&](int first, auto lanes, auto vectors) {
             up_rows<decltype(lanes)::value, decltype(vectors)::value>(
-                by, in + int64_t(b) * (height + 1) * (width + 1) * inputs, height, weight + own * 9 * inputs * outputs + first,
-                bias + own * outputs + first, to + first);
+                by, in + int64_t(b) * (height + 1) * (width + 1) * inputs, height, weights[each ? b : 0] + first,
+                biases[each ? b : 0] + first, to + first);
         });
         for (int y = 0; y < 2 * height - 1; ++y) std::fill(to + (y + 1) * line - outputs, to + (y + 1) * line, 0.0f);
         std::fill(to + (2 * height - 1) * line, to + 2 * height * line, 0.0f);
@@ -158,9 +156,9 @@ OUTSIDE void up(const float* in, int batch, int height, int width, int inputs, c
 // The last layer, of one channel and without LeakyReLU: in as `up` has it -> out [batch][rows][columns], no more of them
 // than 2 height - 1 and 2 width - 1.
 //
-// weight: [inputs][16], of each input the 3 by 3 weights and zeros; bias: [1]; of every window its own where `each`.
-OUTSIDE void last(const float* in, int batch, int height, int width, int inputs, const float* weight, const float* bias,
-                  int each, int rows, int columns, float* out) {
+// weights: [inputs][16], of each input the 3 by 3 weights and zeros; biases: [1]; otherwise as `down`.
+OUTSIDE void last(const float* in, int batch, int height, int width, int inputs, const float* const* weights,
+                  const float* const* biases, int each, int rows, int columns, float* out) {
     constexpr int P = ROOM / (16 / WIDE), TAPS = 16;
     const int64_t line = int64_t(width + 1) * inputs;
     static thread_local Room room;
@@ -168,7 +166,7 @@ OUTSIDE void last(const float* in, int batch, int height, int width, int inputs,
     std::fill(first, first + size_t(2) * (width + 1) * TAPS, 0.0f);
     float* taps[] = {first, first + int64_t(width + 1) * TAPS};  // of this row and of the next
     for (int b = 0; b < batch; ++b) {
-        const float *w = weight + (each ? b : 0) * int64_t(inputs) * TAPS, offset = bias[each ? b : 0];
+        const float *w = weights[each ? b : 0], offset = *biases[each ? b : 0];
         const auto answer = [&](int y) {  // what every position of a row gives, by weight
             float* to = taps[y % 2];
             const float* from = in + (int64_t(b) * (height + 1) + y) * line;

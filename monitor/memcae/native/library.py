@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-INTERFACE = 2
+INTERFACE = 3
 """Of the functions below, as `vector.hpp` has it."""
 
 SWITCH = "MONITOR_KERNELS"
@@ -29,6 +29,7 @@ SIGNATURES: Mapping[str, Sequence[type]] = {
     "up": (_POINTER, *[_INT] * 4, *[_POINTER] * 2, *[_INT] * 2, _FLOAT, _POINTER),
     "last": (_POINTER, *[_INT] * 4, *[_POINTER] * 2, *[_INT] * 3, _POINTER),
     "attend": (_POINTER, *[_INT] * 3, *[_POINTER] * 2, *[_INT] * 2, *[_POINTER] * 2, _INT, _POINTER),
+    "project": (_POINTER, *[_INT] * 2, *[_POINTER] * 3, _INT, _POINTER),
     "exponentials": (_POINTER, _LONG),
 }
 """What each function is given; none gives anything back. They let go of the interpreter while they compute."""

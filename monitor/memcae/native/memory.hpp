@@ -75,26 +75,53 @@ template <int P> void read(const Slots& by, const float* queries, float* room, f
 
 // Answers [batch][asked][size] to queries [batch][asked][size].
 //
-// keys: [memories][size][padded], the keys transposed and padded with zeros to a multiple of 16; values:
-// [memories][slots][size]; size a multiple of 8. offset, scale: [memories][size], taken from the queries and then
-// multiplied, before they are brought to length 1; null takes them as they are. Window b is read from memory b where
-// `each`, else there is one memory.
-OUTSIDE void attend(const float* queries, int batch, int asked, int size, const float* keys, const float* values, int slots,
-                    int padded, const float* offset, const float* scale, int each, float* answers) {
+// keys: [size][padded], the keys transposed and padded with zeros to a multiple of 16; values: [slots][size]; size a
+// multiple of 8. offsets, scales: [size], taken from the queries and then multiplied, before they are brought to length 1;
+// null takes them as they are. The memory of every window where `each`, else the first for all.
+OUTSIDE void attend(const float* queries, int batch, int asked, int size, const float* const* keys,
+                    const float* const* values, int slots, int padded, const float* const* offsets,
+                    const float* const* scales, int each, float* answers) {
     constexpr int P = ROOM / 2;
     static thread_local Room space;
     float *room = space.of(size_t(P) * (size + padded) + padded), *start = room + size_t(P) * (size + padded);
     std::fill(start, start + slots, 0.0f);
     std::fill(start + slots, start + padded, -1e30f);  // a slot that is not there answers nothing
     for (int b = 0; b < batch; ++b) {
-        const int64_t own = each ? b : 0;
-        const Slots by{slots, padded, size, keys + own * size * padded, values + own * slots * size,
-                       offset ? offset + own * size : nullptr, offset ? scale + own * size : nullptr, start};
+        const int own = each ? b : 0;
+        const Slots by{slots, padded, size, keys[own], values[own], offsets ? offsets[own] : nullptr,
+                       offsets ? scales[own] : nullptr, start};
         const float* from = queries + int64_t(b) * asked * size;
         float* to = answers + int64_t(b) * asked * size;
         int q = 0;
         for (; q + P <= asked; q += P) read<P>(by, from + int64_t(q) * size, room, to + int64_t(q) * size);
         for (; q < asked; ++q) read<1>(by, from + int64_t(q) * size, room, to + int64_t(q) * size);
+    }
+}
+
+// Every vector [length] along the axes of its own, [rows][columns]: -> [width], 0 beyond its columns. Numbers of a vector
+// beyond its rows count for nothing. Matrices are read once, in the order of memory, which is what takes the time.
+OUTSIDE void project(const float* vectors, int batch, int length, const float* const* axes, const int* rows,
+                     const int* columns, int width, float* out) {
+    constexpr int R = 8;  // rows at a time: their sum is fetched and stored once
+    for (int b = 0; b < batch; ++b) {
+        const float *vector = vectors + int64_t(b) * length, *from = axes[b];
+        const int many = columns[b];
+        float* sums = out + int64_t(b) * width;
+        std::fill(sums, sums + width, 0.0f);
+        int i = 0;
+        const auto add = [&](auto count) {
+            constexpr int M = decltype(count)::value;
+            int c = 0;
+            for (; c + WIDE <= many; c += WIDE) {
+                Floats sum = load(sums + c);
+                for (int r = 0; r < M; ++r) sum += vector[i + r] * load(from + int64_t(i + r) * many + c);
+                store(sums + c, sum);
+            }
+            for (; c < many; ++c)
+                for (int r = 0; r < M; ++r) sums[c] += vector[i + r] * from[int64_t(i + r) * many + c];
+        };
+        for (; i + R <= rows[b]; i += R) add(std::integral_constant<int, R>());
+        for (; i < rows[b]; ++i) add(std::integral_constant<int, 1>());
     }
 }
 

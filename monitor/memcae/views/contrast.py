@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from monitor.memcae.mahalanobis import LEAST_VARIANCE, ledoit_wolf, project
+from monitor.memcae.views.view import Fit
 
 LEARNS = ("centre", "axes")
 """Names of what `fit` gives."""
@@ -48,12 +49,12 @@ def fit(recordings: Sequence[Tensor], change: Tensor, doubt: Tensor | None = Non
     return {"centre": centre, "axes": directions[:, kept] * strength[kept].sqrt() / scale[:, None]}
 
 
-def coordinates(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
+def coordinates(fitted: Fit, described: Tensor) -> Tensor:
     """Where [B, d] vectors lie along the axes, each scaled by how much it says: [B, r]."""
     return project(described - fitted["centre"], fitted["axes"])
 
 
-def distance(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
+def distance(fitted: Fit, described: Tensor) -> Tensor:
     """The root of z^T Q z: [B, d] -> [B]."""
     length: Tensor = torch.linalg.vector_norm(coordinates(fitted, described), dim=1)
     return length

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from monitor.memcae.fusion import Role
-from monitor.memcae.mahalanobis import Spread, ledoit_wolf, squared_distance
+from monitor.memcae.mahalanobis import ledoit_wolf, of_projected, project
 from monitor.memcae.views.observation import Observation
-from monitor.memcae.views.view import View
+from monitor.memcae.views.view import Fit, View
 
 LEARNS = ("centre", "axes", "along", "beside")
 """Names of what `fit` gives."""
@@ -29,10 +29,10 @@ def fit(recordings: Sequence[Tensor]) -> Mapping[str, Tensor]:
     return {"centre": centre, "axes": spread.axes, "along": spread.along, "beside": spread.beside}
 
 
-def distance(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
+def distance(fitted: Fit, described: Tensor) -> Tensor:
     """The distance of [B, d] vectors from normal, [B]."""
-    spread = Spread(fitted["axes"], fitted["along"], fitted["beside"])
-    return squared_distance(spread, described - fitted["centre"]).sqrt()
+    centred = described - fitted["centre"]
+    return of_projected(centred, project(centred, fitted["axes"]), fitted["along"], fitted["beside"]).sqrt()
 
 
 ABSENT = {"along": 1.0}

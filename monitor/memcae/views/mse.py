@@ -8,7 +8,7 @@ from torch import Tensor
 
 from monitor.memcae.fusion import Role
 from monitor.memcae.views.observation import Observation
-from monitor.memcae.views.view import View
+from monitor.memcae.views.view import Fit, View
 
 
 def describe(seen: Observation) -> Tensor:
@@ -22,7 +22,7 @@ def fit(recordings: Sequence[Tensor]) -> Mapping[str, Tensor]:
     return {}
 
 
-def distance(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
+def distance(fitted: Fit, described: Tensor) -> Tensor:
     """The error itself: [B, 1] -> [B]."""
     del fitted
     return described[:, 0]

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from monitor.memcae.fusion import Role
 from monitor.memcae.mahalanobis import project
 from monitor.memcae.views import spectrum
-from monitor.memcae.views.view import View
+from monitor.memcae.views.view import Fit, View
 
 LEARNS = (*spectrum.LEARNS, "slots", "keys", "prior")
 """Names of what `fit` gives."""
@@ -34,7 +34,7 @@ def fit(recordings: Sequence[Tensor]) -> Mapping[str, Tensor]:
     return learnt | {"slots": slots, "keys": keys, "prior": slots.new_zeros(len(slots))}  # all slots are alike likely
 
 
-def distance(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
+def distance(fitted: Fit, described: Tensor) -> Tensor:
     """How far the windows z lie from what the memory makes of them, |z - z^|: [B, d] -> [B]."""
     queries = spectrum.coordinates(fitted, described)
     likeness = project(F.normalize(queries, dim=1), fitted["keys"])

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from monitor.memcae.fusion import Role
 from monitor.memcae.views.observation import Observation
-from monitor.memcae.views.view import View
+from monitor.memcae.views.view import Fit, View
 
 LEAST_ERROR = 1e-6
 """Smallest normal error a bin is weighed by, squared units of the bin's deviation: digital silence stays finite."""
@@ -25,9 +25,10 @@ def fit(recordings: Sequence[Tensor]) -> Mapping[str, Tensor]:
     return {"weight": 1 / torch.cat(list(recordings)).mean(dim=0).clamp_min(LEAST_ERROR)}
 
 
-def distance(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
+def distance(fitted: Fit, described: Tensor) -> Tensor:
     """The mean over bins of the error in units of the normal one: [B, F] -> [B], about 1 for normal sound."""
-    return (described * fitted["weight"]).mean(dim=1)
+    weighted: Tensor = described * fitted["weight"]
+    return weighted.mean(dim=1)
 
 
 RECONSTRUCTION = View("reconstruction", Role.DOUBTED, describe, fit, ("weight",), distance, network=True)

@@ -13,7 +13,7 @@ from monitor.memcae.forgiveness import Plane
 from monitor.memcae.fusion import Role
 from monitor.memcae.views import contrast
 from monitor.memcae.views.observation import Observation
-from monitor.memcae.views.view import View
+from monitor.memcae.views.view import Fit, View
 
 LOW_HZ = 62.5
 """Below lie rumble and the offset of the converter."""
@@ -72,12 +72,12 @@ def forgive(described: Tensor, normal: Tensor) -> Tensor:
     return described - forgiveness.change(excess, _plane(excess.shape[1], excess.dtype, excess.device))
 
 
-def coordinates(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
+def coordinates(fitted: Fit, described: Tensor) -> Tensor:
     """Where the windows [B, d] lie along the axes in which a fault shows: [B, r]."""
     return contrast.coordinates(fitted, forgive(described, fitted["normal"]))
 
 
-def distance(fitted: Mapping[str, Tensor], described: Tensor) -> Tensor:
+def distance(fitted: Fit, described: Tensor) -> Tensor:
     """The distance of [B, d] levels from normal, [B]."""
     length: Tensor = torch.linalg.vector_norm(coordinates(fitted, described), dim=1)
     return length

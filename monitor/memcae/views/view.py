@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from monitor.memcae.fusion import Role
+from monitor.memcae.kernels import Beside
 from monitor.memcae.views.observation import Observation
+
+Fit: TypeAlias = Mapping[str, Any]
+"""Tensors by name; of several fits, those of two dimensions may be `Beside` each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class View:
     needs, by name."""
     learns: tuple[str, ...]
     """Names of the tensors that `fit` gives and `distance` needs."""
-    distance: Callable[[Mapping[str, Tensor], Tensor], Tensor]
+    distance: Callable[[Fit, Tensor], Tensor]
     """What `fit` gave and [B, d] -> [B], 0 or more, greater is more anomalous; what `together` gives goes as well, each
     window then being held against the fit in its place."""
     network: bool = False
@@ -40,9 +45,19 @@ class View:
     """What stands in the tensors where one fit is smaller than another that it is put together with; 0 if not named.
     It must not change the distance."""
 
-    def together(self, fits: Sequence[Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
-        """Several fits, of different machines, as one: every tensor with a dimension more."""
-        return {name: _stacked([fit[name] for fit in fits], self.absent.get(name, 0.0)) for name in self.learns}
+    def together(self, fits: Sequence[Mapping[str, Tensor]], *, apart: bool = False) -> Fit:
+        """Several fits, of different machines, as one: every tensor with a dimension more.
+
+        Args:
+            fits: on one device.
+            apart: leave matrices where they are, for the compiled kernels: they are most of what a model holds.
+        """
+        return {name: self._beside(name, [fit[name] for fit in fits], apart=apart) for name in self.learns}
+
+    def _beside(self, name: str, tensors: Sequence[Tensor], *, apart: bool) -> Tensor | Beside:
+        if apart and tensors[0].dim() == 2:
+            return Beside([each.contiguous() for each in tensors])
+        return _stacked(tensors, self.absent.get(name, 0.0))
 
 
 def _stacked(tensors: Sequence[Tensor], absent: float) -> Tensor:
