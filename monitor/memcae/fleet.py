@@ -34,6 +34,9 @@ STACKED = 128
 GPU_STACKED = 16 * STACKED
 """The same on a GPU, whose stacks are of hundreds."""
 
+COMPILED_STACKED = 8 * STACKED
+"""The same of stacks for the compiled kernels, some 12 KB a machine: the models' matrices are not copied."""
+
 
 def choose_device(name: str) -> torch.device:
     """The device called ``name``: `cpu`, `cuda`, `cuda:1`, or `auto` for a GPU where there is one.
@@ -185,6 +188,8 @@ class Fleet:
         if names in self._stacks:
             return self._stacks[names]
         stack, most = crowd.together(members), GPU_STACKED if self.device.type == "cuda" else STACKED
+        if stack.network.compiled:
+            most = COMPILED_STACKED
         if len(self._members) <= most:  # of more it would be gone before its machines come together again
             while self._stacks and sum(map(len, self._stacks)) + len(names) > most:
                 self._stacks.pop(next(iter(self._stacks)))
