@@ -46,7 +46,7 @@ def examine(config: Config, path: Path) -> Iterator[Finding]:
     yield lock.finding(running, config.state_dir, installed=unit is not None)
     if unit is not None:
         yield unit
-    yield from checked("compute device", LOAD_S, lambda: [models.compute_device(config.device)])
+    yield from checked("compute device", LOAD_S, lambda: models.compute_device(config.device))
     names = tuple(config.machines)
     # Root reads what the service cannot: it is looked at as the service's user.
     user = access.service_user(system.unit_user(), config.state_dir) if os.geteuid() == 0 else None
@@ -100,7 +100,7 @@ def examine_without(problems: tuple[str, ...]) -> Iterator[Finding]:
     unit = system.unit()
     if unit is not None:
         yield unit
-    yield from checked("compute device", LOAD_S, lambda: [models.compute_device("auto")])
+    yield from checked("compute device", LOAD_S, lambda: models.compute_device("auto"))
     yield system.clock()
     left = "state directory, database, daemon, models, sources and broker are named by the configuration: not checked"
     yield note("the rest", left)

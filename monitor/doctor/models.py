@@ -8,6 +8,7 @@ from monitor.config import Config
 from monitor.doctor.access import User, unreadable
 from monitor.doctor.finding import Finding, fail, note, ok
 from monitor.errors import ArtifactError, DeviceError
+from monitor.memcae import kernels
 from monitor.memcae.artifact import CALIBRATION_FILE, MODEL_FILE, list_versions, load_model
 from monitor.memcae.fleet import choose_device
 from monitor.service.machines import mismatch, read_calibration
@@ -66,10 +67,20 @@ def _calibrated(config: Config, machine: str, version: str, train: str, calibrat
     return note(name, f"{version}: {told}", train if config.window_s != calibration.window_s else calibrate)
 
 
-def compute_device(wanted: str) -> Finding:
-    """What `device:` means on this computer."""
+def compute_device(wanted: str) -> list[Finding]:
+    """What `device:` means on this computer, and on a processor whether the kernels are compiled for it."""
     try:
         found = choose_device(wanted)
     except DeviceError as error:
-        return fail("compute device", str(error), "device: auto in the configuration takes what there is; nvidia-smi")
-    return ok("compute device", f"{wanted} is {found} here" if wanted != str(found) else str(found))
+        remedy = "device: auto in the configuration takes what there is; nvidia-smi"
+        return [fail("compute device", str(error), remedy)]
+    device = ok("compute device", f"{wanted} is {found} here" if wanted != str(found) else str(found))
+    return [device, kernels_finding(kernels.build())] if found.type == "cpu" else [device]
+
+
+def kernels_finding(build: str | None) -> Finding:
+    """Whether there are compiled kernels, of which ``build``."""
+    if build is not None:
+        return ok("kernels", f"compiled for {build}")
+    told = "none are compiled for this processor: torch scores, which takes several times as long"
+    return note("kernels", told, "install a C++ compiler (apt-get install g++), then this package again")

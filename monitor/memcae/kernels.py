@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from monitor.memcae.native.library import library
+from monitor.memcae.native.library import best, library
 
 LANES = 16
 """Slots of a memory and weights of the last layer are padded to a multiple of this."""
@@ -24,6 +24,12 @@ OUTPUTS = 8
 def available() -> bool:
     """Whether there is a library that this processor can run."""
     return library() is not None
+
+
+def build() -> str | None:
+    """What kind of processor the library is for: `avx512`, `avx2` or `plain`; None where there is none."""
+    found = best()
+    return None if found is None else found[0]
 
 
 def transforms(size: int) -> bool:

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from monitor.cli import main
-from monitor.doctor import database, installation
+from monitor.doctor import database, finding, installation
+from monitor.doctor.models import kernels_finding
+from monitor.memcae import kernels
 from monitor.memcae.artifact import CALIBRATION_FILE, CURRENT, MODEL_FILE
 from tests.broker import Broker, Listener, free_port, needs_mosquitto
 from tests.doctor.examined import Capture, Sounds, configure, connected, contents, examined, login
@@ -41,6 +43,7 @@ def test_with_a_daemon_that_runs_all_is_well_and_its_connection_and_files_stay_a
             f"ok    configuration: {config}: valid, 1 machine",
             f"ok    daemon: one runs on {state_dir}",
             "ok    compute device: cpu",
+            finding.line(kernels_finding(kernels.build())),
             "ok    fan-1 source: simulated fan seed 3",
             f"ok    broker: 127.0.0.1:{broker.port} lets node in (MQTT 5)",
         ):

@@ -10,6 +10,7 @@ import pytest
 from monitor.doctor.bounded import checked, each
 from monitor.doctor.finding import Finding, document, fail, line, note, ok, summary
 from monitor.doctor.installation import room_finding
+from monitor.doctor.models import kernels_finding
 from monitor.doctor.system import clock_finding, unit_finding
 
 
@@ -83,3 +84,10 @@ def test_a_disk_needs_room_for_the_database_and_should_have_it_for_clips(free_mb
 @pytest.mark.parametrize(("returned", "state"), [(0, "ok"), (1, "ok"), (5, "note"), (-1, "note")])
 def test_a_clock_that_nobody_sets_is_a_note(returned: int, state: str) -> None:
     assert clock_finding(returned).state == state
+
+
+def test_a_processor_that_no_kernels_were_compiled_for_is_worth_a_note() -> None:
+    assert kernels_finding("avx2") == ok("kernels", "compiled for avx2")
+    missing = kernels_finding(None)
+    assert missing.state == "note"
+    assert "g++" in missing.remedy

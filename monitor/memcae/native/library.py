@@ -36,16 +36,22 @@ SIGNATURES: Mapping[str, Sequence[type]] = {
 
 
 @lru_cache
-def library() -> ctypes.CDLL | None:
-    """The library; None where none was built, or none that fits."""
+def best() -> tuple[str, ctypes.CDLL] | None:
+    """The build for this processor by its name, and its library; None where none was built, or none that fits."""
     if os.environ.get(SWITCH) == "off":
         return None
     for name in BUILDS.get(torch.backends.cpu.get_cpu_capability(), ("plain",)):
         for suffix in EXTENSION_SUFFIXES:
             path = Path(__file__).with_name(name + suffix)
             if path.is_file() and (found := opened(path)) is not None:
-                return found
+                return name, found
     return None
+
+
+def library() -> ctypes.CDLL | None:
+    """The library; None where there is none."""
+    found = best()
+    return None if found is None else found[1]
 
 
 def opened(path: Path) -> ctypes.CDLL | None:
