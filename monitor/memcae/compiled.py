@@ -22,10 +22,6 @@ from monitor.memcae.onward import Edge, Onward, followed, heightened
 from monitor.memcae.parts import Layer, Parts
 from monitor.memcae.preset import Preset
 
-BRIEF_BLOCK = 256
-"""Queries read in bfloat16 at a time: their 1 MB of weights fit the second cache. Measured on one core: 9.9 ms a window
-of `paper`, 10.9 with 512, 12.0 with 1024."""
-
 
 def can(preset: Preset) -> bool:
     """Whether there are kernels here and they compute all of ``preset``."""
@@ -108,7 +104,7 @@ class Compiled(Folded):
         memory = self._networks[0].memory if brief and slots and len(packed) == 1 else None
         self._brief = None
         if memory is not None:
-            self._brief = fused_read.brief_reader(memory, kernels.exponentials_, BRIEF_BLOCK)
+            self._brief = fused_read.brief_reader(memory, kernels.exponentials_)
 
     def layers(self, target: Tensor) -> tuple[Tensor, ...]:
         """As `MemCAE.layers`."""

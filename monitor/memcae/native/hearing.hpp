@@ -178,7 +178,9 @@ ALWAYS Ints bound_of(const Ints* rows, int count, int smallest) {
 // columns: [batch][frames / average][bins]; levels: [batch][frames][bands], not written where there are no bands.
 OUTSIDE void hear(const float* samples, int batch, int64_t count, const float* window, int size, int hop, int average,
                   int frames, const float* weights, const int* spans, int bands, float* columns, float* levels) {
-    const Transform by(size);
+    static thread_local std::unique_ptr<const Transform> tables;
+    if (!tables || tables->size != size) tables = std::make_unique<const Transform>(size);
+    const Transform& by = *tables;
     const int bins = size / 2 + 1, whole = frames / average, span = (average - 1) * hop + size;
     const int64_t each = (frames + average - 1) / average, total = batch * each;  // columns, the last one not whole
     static thread_local Room room;
