@@ -10,11 +10,19 @@
 
 namespace {
 
+// The numbers of two vectors at the places From, those of the second after those of the first.
+template <int... From> ALWAYS Floats chosen(Floats a, Floats b) {
+#if defined(__clang__) || __GNUC__ >= 12
+    return __builtin_shufflevector(a, b, From...);
+#else
+    return __builtin_shuffle(a, b, Ints{From...});
+#endif
+}
+
 // Rows as columns: what is square, WIDE by WIDE, in place.
 template <int Step, size_t... Lane> ALWAYS void swapped(Floats& a, Floats& b, std::index_sequence<Lane...>) {
-    constexpr int off = WIDE - Step;
-    const Floats low = __builtin_shufflevector(a, b, (int(Lane) & Step ? int(Lane) + off : int(Lane))...);
-    b = __builtin_shufflevector(a, b, (int(Lane) & Step ? int(Lane) + WIDE : int(Lane) + Step)...);
+    const Floats low = chosen<(int(Lane) & Step ? int(Lane) + WIDE - Step : int(Lane))...>(a, b);
+    b = chosen<(int(Lane) & Step ? int(Lane) + WIDE : int(Lane) + Step)...>(a, b);
     a = low;
 }
 
