@@ -9,8 +9,8 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from monitor.memcae import compiled, explanation, fusion, records
-from monitor.memcae.compiled import Compiled, CompiledOnward
+from monitor.memcae import explanation, fusion, records
+from monitor.memcae.compiled import CompiledOnward
 from monitor.memcae.explanation import NormalLevels
 from monitor.memcae.folded import Folded
 from monitor.memcae.fusion import Reference
@@ -48,13 +48,13 @@ class Stack:
     @once
     def onward(self) -> Onward:
         """Their networks for windows that go on; they have decoders."""
-        return (CompiledOnward if isinstance(self.network, Compiled) else Onward)(self.network)
+        return (CompiledOnward if self.network.compiled else Onward)(self.network)
 
 
 @torch.inference_mode()
 def together(members: Sequence[Member]) -> Stack:
     """The models of ``members`` as one."""
-    network = compiled.together([each.network for each in members])
+    network = type(members[0].network)([part for each in members for part in each.network.parts])
     models = [each.model for each in members]
     known = [each.knowledge.views for each in models]
     fits = {

@@ -187,9 +187,9 @@ class Fleet:
         names = tuple(member.model.machine for member in members)
         if names in self._stacks:
             return self._stacks[names]
-        stack, most = crowd.together(members), GPU_STACKED if self.device.type == "cuda" else STACKED
-        if stack.network.compiled:
-            most = COMPILED_STACKED
+        stack = crowd.together(members)
+        on_gpu = self.device.type == "cuda"
+        most = COMPILED_STACKED if stack.network.compiled else GPU_STACKED if on_gpu else STACKED
         if len(self._members) <= most:  # of more it would be gone before its machines come together again
             while self._stacks and sum(map(len, self._stacks)) + len(names) > most:
                 self._stacks.pop(next(iter(self._stacks)))

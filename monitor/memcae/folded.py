@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from monitor.memcae import fused_read
-from monitor.memcae.network import MemCAE, padding
+from monitor.memcae.fused_read import Read
+from monitor.memcae.network import MemCAE, padded
 from monitor.memcae.parts import Layer, Parts
 
 LARGE = 1 << 22
@@ -40,6 +41,8 @@ class Folded:
     compiled = False
     """Whether kernels compute it (`monitor.memcae.compiled`)."""
 
+    _exponentials_ = staticmethod(fused_read.exponentials_)
+
     @torch.inference_mode()
     def __init__(self, parts: Sequence[Parts], *, brief: bool = False) -> None:
         first = parts[0].network
@@ -60,16 +63,16 @@ class Folded:
         if lasts:
             self._last = torch.stack([weight[:, 0] for weight, _ in lasts])  # [G, C, 3, 3]
             self._last_bias = torch.stack([bias for _, bias in lasts])  # [G, 1]
-        self._arrange(brief=brief)
+        self._arrange()
+        memory = first.memory if brief and self._read is not None and not self._stacked else None
+        self._brief = None if memory is None else fused_read.brief_reader(memory, self._exponentials_)
 
-    def _arrange(self, *, brief: bool) -> None:
-        """Make the layers ready."""
+    def _arrange(self) -> None:
+        """Make the layers ready, and the reading of the memories."""
         parts = self.parts
         self._encoder = [self._join(each) for each in zip(*(part.encoder for part in parts), strict=True)]
         readings = [part.reading for part in parts if part.reading is not None]
-        self._read = fused_read.beside(readings) if readings else None
-        memory = self._networks[0].memory if brief and self._read is not None and not self._stacked else None
-        self._brief = None if memory is None else fused_read.brief_reader(memory)
+        self._read: Read | None = fused_read.beside(readings) if readings else None
         self._inner = [self._join(each) for each in zip(*(part.inner for part in parts), strict=True)]
         # as they stand, where that may be faster
         fits = self._format == torch.channels_last
@@ -88,9 +91,7 @@ class Folded:
 
     def layers(self, target: Tensor) -> tuple[Tensor, ...]:
         """As `MemCAE.layers`."""
-        count = len(self._encoder)
-        wide = (0, padding(target.shape[2], count), 0, padding(target.shape[1], count))
-        found = [self._as_wanted(F.pad(target[:, None], wide, mode="replicate"))]
+        found = [self._as_wanted(padded(target, len(self._encoder)))]
         for weight, bias in self._encoder:
             found.append(self._convolve(found[-1], weight, bias, stride=2, pad=1))
             F.leaky_relu_(found[-1], self.spec.leak)
@@ -106,10 +107,14 @@ class Folded:
 
     def recall(self, latent: Tensor) -> Tensor:
         """As `MemCAE.recall`."""
-        batch, channels, height, width = latent.shape
-        answers = self._recalled(latent.permute(0, 2, 3, 1).reshape(batch, -1, channels))
-        if answers is None:
+        if self._read is None:
             return torch.cat([network.recall(part) for network, part in self._each(latent)])
+        batch, channels, height, width = latent.shape
+        queries = latent.permute(0, 2, 3, 1).reshape(len(self.centre), -1, channels)  # [G, Q, C]
+        if self._brief is not None:
+            answers = torch.stack([self._brief(each) for each in queries.view(batch, -1, channels)])
+        else:
+            answers = self._read(queries)
         return answers.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
 
     def decode(self, recalled: Tensor, target: Tensor) -> Tensor:
@@ -138,14 +143,6 @@ class Folded:
         """
         units = target.shape[2] >> len(self.spec.channels)
         return self._sums_decoded(recalled, target.shape[2], units)[:, :, : target.shape[1]]
-
-    def _recalled(self, queries: Tensor) -> Tensor | None:
-        """The answers to each window's queries, [B, Q, C]; None where the networks read their memories themselves."""
-        if self._read is None:
-            return None
-        if self._brief is not None:
-            return torch.stack([self._brief(each) for each in queries])
-        return self._read(queries.reshape(len(self.centre), -1, queries.shape[2]))
 
     def _sums_decoded(self, recalled: Tensor, columns: int, parts: int) -> Tensor:
         """What comes back, added up over equal parts of the columns: [B, C, F', T'] -> [B, parts, F].

@@ -82,14 +82,19 @@ def beside(readings: Sequence[Reading]) -> Reading:
     return Reading(keys, values, (offset, scale))
 
 
-def brief_reader(memory: Memory, exponentials_: Callable[[Tensor], Tensor] = Tensor.exp_) -> Read | None:
+def exponentials_(numbers: Tensor) -> Tensor:
+    """e^x in place."""
+    return numbers.exp_()
+
+
+def brief_reader(memory: Memory, raised_: Read = exponentials_) -> Read | None:
     """A function from the queries [Q, C] of one window to answers [Q, C]; None for a memory of cosines, which is small.
 
     Queries too far from their mean for bfloat16 are read as `reader` does.
 
     Args:
         memory: that is read.
-        exponentials_: e^x of bfloat16 numbers, in place.
+        raised_: e^x of bfloat16 numbers, in place.
     """
     if memory.addressing != "dot":
         return None
@@ -108,7 +113,7 @@ def brief_reader(memory: Memory, exponentials_: Callable[[Tensor], Tensor] = Ten
         common = slots @ middle
         values = ((common - common.amax()).exp()[:, None] * counted).bfloat16()
         blocks = torch.split(away.bfloat16(), BRIEF_BLOCK)
-        answers = torch.cat([exponentials_(some @ keys) @ values for some in blocks]).float()
+        answers = torch.cat([raised_(some @ keys) @ values for some in blocks]).float()
         size = slots.shape[1]
         return centre + answers[:, :size] / answers[:, size : size + 1]
 

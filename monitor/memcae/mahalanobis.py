@@ -85,20 +85,16 @@ def _error(squared: Tensor, sizes: Sequence[int]) -> Tensor:
     return torch.stack(errors).sum()
 
 
-def squared_distance(spread: Spread, centred: Tensor) -> Tensor:
-    """The squared Mahalanobis distance of ``centred`` vectors [B, d] from 0, [B]."""
-    return of_projected(centred, project(centred, spread.axes), spread.along, spread.beside)
-
-
-def of_projected(centred: Tensor, projected: Tensor, along: Tensor, beside: Tensor) -> Tensor:
-    """The same of vectors that are projected on the axes already; each may have a spread of its own.
+def squared_distance(centred: Tensor, axes: Tensor | Beside, along: Tensor, beside: Tensor) -> Tensor:
+    """The squared Mahalanobis distance of vectors from 0, [B]; each may have a `Spread` of its own.
 
     Args:
         centred: [B, d].
-        projected: [B, r], ``centred`` along the axes.
+        axes: as `project` takes them.
         along: variance along the axes, [r] or [B, r].
         beside: in every other direction, [] or [B].
     """
+    projected = project(centred, axes)
     left = (centred.square().sum(dim=1) - projected.square().sum(dim=1)).clamp_min(0)
     return (projected.square() / along).sum(dim=1) + left / beside
 

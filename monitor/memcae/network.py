@@ -24,6 +24,12 @@ def padding(length: int, layers: int) -> int:
     return -(length - 1) % (1 << layers)
 
 
+def padded(target: Tensor, layers: int) -> Tensor:
+    """[B, F, T] -> [B, 1, F', T'], the last bin and column so many times more (`padding`)."""
+    wide = (0, padding(target.shape[2], layers), 0, padding(target.shape[1], layers))
+    return F.pad(target[:, None], wide, mode="replicate")
+
+
 def inner(columns: int, layers: int) -> tuple[int, int]:
     """Which units of a spectrogram lie so far inside that nothing of them depends on where it ends.
 
@@ -76,9 +82,7 @@ class MemCAE(nn.Module):
 
         The last is the latent, which the memory is asked with.
         """
-        count = len(self.encoder)
-        wide = (0, padding(target.shape[2], count), 0, padding(target.shape[1], count))
-        found = [F.pad(target[:, None], wide, mode="replicate")]
+        found = [padded(target, len(self.encoder))]
         for layer in self.encoder:
             found.append(layer(found[-1]))
         return tuple(found[1:])

@@ -11,16 +11,19 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from monitor.memcae import fused_read
 from monitor.memcae.fused_read import Reading
+from monitor.memcae.kernels import LANES, Beside, Layers, Slots
 from monitor.memcae.network import MemCAE
+from monitor.memcae.once import once
 
 Layer: TypeAlias = tuple[Tensor, Tensor]
 """Weights and bias."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Parts:
     """One network rearranged; layers are weights and bias."""
 
@@ -36,6 +39,66 @@ class Parts:
     """The last layer as its four phases; None without a decoder."""
     last: Layer | None
     """The last layer as it stands."""
+
+    @once
+    def packed(self) -> Packed:
+        """The same for the compiled kernels."""
+        return Packed(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """One network's numbers as the kernels want them; made once, however many networks it comes beside."""
+
+    part: Parts
+
+    @once
+    def down(self) -> list[Layers]:
+        """The encoder."""
+        return [_layer(*layer) for layer in self.part.encoder]
+
+    @once
+    def up(self) -> list[Layers]:
+        """The decoder but its last layer."""
+        return [_layer(*layer, up=True) for layer in self._ups()]
+
+    @once
+    def down_in_time(self) -> list[Layers]:
+        """The encoder for what has time before frequency."""
+        return [_layer(*layer, time_first=True) for layer in self.part.encoder]
+
+    @once
+    def up_in_time(self) -> list[Layers]:
+        """The decoder but its last layer, likewise."""
+        return [_layer(*layer, up=True, time_first=True) for layer in self._ups()]
+
+    @once
+    def last(self) -> Layers:
+        """The decoder's last layer.
+
+        Raises:
+            RuntimeError: the network has no decoder.
+        """
+        if self.part.last is None:
+            raise RuntimeError("the network has no decoder (its spec says so)")
+        weight, bias = self.part.last
+        taps = weight[:, 0].flatten(start_dim=1)
+        return Layers(Beside([F.pad(taps, (0, LANES - taps.shape[1]))]), Beside([bias]))
+
+    @once
+    def slots(self) -> Slots | None:
+        """The memory; None where the network reads it itself, or there is none."""
+        reading = self.part.reading
+        if reading is None:
+            return None
+        keys = F.pad(reading.keys[0].T, (0, -reading.keys.shape[1] % LANES)).contiguous()
+        centring = reading.centring
+        offset_scale = None if centring is None else (Beside([centring[0][0, 0]]), Beside([centring[1][0, 0]]))
+        return Slots(Beside([keys]), Beside([reading.values[0]]), offset_scale)
+
+    def _ups(self) -> list[Layer]:
+        part = self.part
+        return [(weight, bias[: weight.shape[1]]) for weight, (_, bias) in zip(part.ups, part.inner, strict=True)]
 
 
 @torch.inference_mode()
@@ -87,3 +150,18 @@ def _phases(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
                 for x, j in columns:
                     found[row, column, :, :, y, x] = weight[:, :, i, j].T
     return found.reshape(4 * outputs, inputs, 2, 2), bias.repeat(4)
+
+
+def _layer(weight: Tensor, bias: Tensor, *, up: bool = False, time_first: bool = False) -> Layers:
+    """One layer as the kernels want it.
+
+    Args:
+        weight: [outputs, inputs, 3, 3], frequency before time.
+        bias: [outputs].
+        up: weights of a transposed convolution, [inputs, outputs, 3, 3].
+        time_first: for what has time before frequency.
+    """
+    order = [3, 2] if time_first else [2, 3]
+    return Layers(
+        Beside([weight.permute(*order, *((0, 1) if up else (1, 0))).contiguous()]), Beside([bias.contiguous()])
+    )

@@ -95,6 +95,12 @@ def test_the_least_of_every_column_are_added_up(count: int, width: int, seed: in
     np.testing.assert_allclose(found, levels, rtol=1e-5, atol=1e-5 * least)
 
 
+def _drawn(networks: int, inputs: int, outputs: int) -> tuple[Tensor, Tensor, Layers]:
+    """Weights [G, inputs, outputs, 3, 3] and bias [G, outputs] of a layer, and the layer."""
+    weight, bias = _random(networks, inputs, outputs, 3, 3, seed=1) / 3, _random(networks, outputs, seed=2)
+    return weight, bias, _layers(weight.permute(0, 3, 4, 1, 2), bias)
+
+
 CHANNELS = [(1, 8), (8, 16), (16, 32), (3, 24), (32, 64), (5, 40)]
 
 
@@ -105,9 +111,9 @@ CHANNELS = [(1, 8), (8, 16), (16, 32), (3, 24), (32, 64), (5, 40)]
 def test_a_layer_down_is_a_convolution_of_stride_2(
     inputs: int, outputs: int, height: int, width: int, networks: int
 ) -> None:
-    seen, weight = _random(2, inputs, height, width), _random(networks, outputs, inputs, 3, 3, seed=1) / 3
-    bias = _random(networks, outputs, seed=2)
-    layers = _layers(weight.permute(0, 3, 4, 2, 1), bias)
+    seen = _random(2, inputs, height, width)
+    weight, bias, layers = _drawn(networks, inputs, outputs)
+    weight = weight.transpose(1, 2)
     held = seen.permute(0, 2, 3, 1).contiguous()
     pairs = [(seen[i : i + 1], weight[i % networks], bias[i % networks]) for i in range(2)]
     plain = torch.cat([F.leaky_relu(F.conv2d(one, w, b, 2, 1), 0.2) for one, w, b in pairs])
@@ -126,9 +132,8 @@ def test_a_layer_down_is_a_convolution_of_stride_2(
 def test_a_layer_up_is_a_transposed_convolution_of_stride_2_with_a_border_of_zeros(
     inputs: int, outputs: int, height: int, width: int, networks: int
 ) -> None:
-    seen, weight = _random(2, inputs, height, width), _random(networks, inputs, outputs, 3, 3, seed=1) / 3
-    bias = _random(networks, outputs, seed=2)
-    layers = _layers(weight.permute(0, 3, 4, 1, 2), bias)
+    seen = _random(2, inputs, height, width)
+    weight, bias, layers = _drawn(networks, inputs, outputs)
     each = [
         F.leaky_relu(F.conv_transpose2d(seen[i : i + 1], weight[i % networks], bias[i % networks], 2, 1), 0.2)
         for i in range(2)

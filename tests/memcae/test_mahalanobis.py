@@ -57,9 +57,15 @@ def test_the_distance_is_that_of_the_inverse_covariance() -> None:
     spread = ledoit_wolf(torch.from_numpy(x), [1] * 9)
     inverse = np.linalg.inv(_ledoit_wolf_plainly(x, [1] * 9))
     expected = np.einsum("ij,jk,ik->i", y, inverse, y)
-    np.testing.assert_allclose(squared_distance(spread, torch.from_numpy(y)).numpy(), expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        squared_distance(torch.from_numpy(y), spread.axes, spread.along, spread.beside).numpy(), expected, rtol=1e-6
+    )
 
 
 def test_identical_vectors_leave_a_finite_distance() -> None:
     spread = ledoit_wolf(torch.zeros(5, 3, dtype=torch.float64), [1] * 5)
-    assert squared_distance(spread, torch.ones(1, 3, dtype=torch.float64)).isfinite().all()
+    assert (
+        squared_distance(torch.ones(1, 3, dtype=torch.float64), spread.axes, spread.along, spread.beside)
+        .isfinite()
+        .all()
+    )

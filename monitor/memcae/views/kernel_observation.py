@@ -10,7 +10,7 @@ from monitor.memcae import kernels
 from monitor.memcae.kernels import Bands
 from monitor.memcae.once import once
 from monitor.memcae.preset import QUIET_BLOCK, SpectrogramSpec
-from monitor.memcae.spectrogram import POWER_FLOOR, averages, hann, mirrored
+from monitor.memcae.spectrogram import POWER_FLOOR, hann, mirrored
 from monitor.memcae.views import envelope, quiet
 from monitor.memcae.views.observation import Observation
 
@@ -40,8 +40,7 @@ class KernelObservation(Observation):
     @once
     def quiet_db(self) -> Tensor:
         """[B, F], the level of every bin in the quieter half of the window, decibels."""
-        columns = max(1, QUIET_BLOCK // self.spec.average)
-        blocks = averages(self.averaged, columns) if self.averaged.shape[2] >= columns else self.averaged
+        blocks = quiet.blocks_of(self.averaged, max(1, QUIET_BLOCK // self.spec.average))
         return quiet.of_rows(blocks.transpose(1, 2).contiguous(), POWER_FLOOR)
 
     @once

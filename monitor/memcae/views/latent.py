@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from monitor.memcae.fusion import Role
-from monitor.memcae.mahalanobis import ledoit_wolf, of_projected, project
+from monitor.memcae.mahalanobis import ledoit_wolf, squared_distance
 from monitor.memcae.views.observation import Observation
 from monitor.memcae.views.view import Fit, View
 
@@ -32,7 +32,7 @@ def fit(recordings: Sequence[Tensor]) -> Mapping[str, Tensor]:
 def distance(fitted: Fit, described: Tensor) -> Tensor:
     """The distance of [B, d] vectors from normal, [B]."""
     centred = described - fitted["centre"]
-    return of_projected(centred, project(centred, fitted["axes"]), fitted["along"], fitted["beside"]).sqrt()
+    return squared_distance(centred, fitted["axes"], fitted["along"], fitted["beside"]).sqrt()
 
 
 ABSENT = {"along": 1.0}

@@ -25,7 +25,12 @@ def levels_db(squared: Tensor, columns: int) -> Tensor:
     Returns:
         [B, F], decibels re |X| = 1.
     """
-    return of_blocks(averages(squared, columns) if squared.shape[2] >= columns else squared)
+    return of_blocks(blocks_of(squared, columns))
+
+
+def blocks_of(squared: Tensor, columns: int) -> Tensor:
+    """The power of the blocks, [B, F, n]; what is too short for one is left as it is."""
+    return averages(squared, columns) if squared.shape[2] >= columns else squared
 
 
 def of_blocks(blocks: Tensor) -> Tensor:
