@@ -18,7 +18,7 @@ class Levels:
     """Only windows below it let an alarm or a warning end."""
 
     def __post_init__(self) -> None:
-        if not all(math.isfinite(level) for level in (self.threshold, self.warning, self.clear)):
+        if not (math.isfinite(self.threshold) and math.isfinite(self.warning) and math.isfinite(self.clear)):
             raise ValueError(
                 f"levels must be finite: threshold {self.threshold}, warning {self.warning}, clear {self.clear}"
             )

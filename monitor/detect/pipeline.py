@@ -147,10 +147,11 @@ class MachineDetector:
 
     def _spaced(self, policy: AlarmPolicy) -> AlarmPolicy:
         """With windows that are far apart on purpose, a pause is only what is longer still."""
-        hop_s = max(self.hop_s, 0.0 if self.calibration is None else self.calibration.hop_s)
-        return replace(policy, gap_s=max(policy.gap_s, PAUSE_HOPS * hop_s))
+        pause_s = PAUSE_HOPS * max(self.hop_s, 0.0 if self.calibration is None else self.calibration.hop_s)
+        return policy if pause_s <= policy.gap_s else replace(policy, gap_s=pause_s)
 
 
 def _drift_verdict(score: Score, verdict: Verdict, moved: float) -> Verdict:
     """How far the levels have moved, in the form that an alarm is decided on."""
-    return judge(replace(score, value=moved, views={}, bands=()), DRIFT_LEVELS, audio_ok=verdict.known)
+    share = Score(score.machine, score.start_s, score.end_s, moved, lost=score.lost)
+    return judge(share, DRIFT_LEVELS, audio_ok=verdict.known)

@@ -124,9 +124,7 @@ def step(
     Returns:
         The state after it, the levels for the next window, and whether the normal score has moved too far (drift).
     """
-    if follow:
-        state = _followed(policy, calibration, state, value, now_s)
-    state = replace(state, last_s=now_s)
+    state = _followed(policy, calibration, state, value, now_s) if follow else replace(state, last_s=now_s)
     return state, levels(calibration, state), moved(policy, calibration, state) >= 1.0
 
 
@@ -140,7 +138,7 @@ def _followed(
     error = value - calibration.location - state.median
     median = _within(state.median + _within(error, -track, track), -high, high)
     offset = _within(state.offset + _within(median - state.offset, -rise, rise), low, high)
-    return replace(state, median=median, offset=offset)
+    return RollingState(state.calibration, median, offset, now_s)
 
 
 def _within(value: float, low: float, high: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from monitor.detect.levels import Levels
 from monitor.memcae.score import Score
@@ -27,6 +28,9 @@ class VerdictState(StrEnum):
     """The machine stands still or has just started: its sound says nothing of its condition."""
 
 
+_UNKNOWN: Final = frozenset({VerdictState.INVALID, VerdictState.UNCALIBRATED, VerdictState.OFF})
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A score and what it means; the levels are those it was held against, None when uncalibrated."""
@@ -40,7 +44,7 @@ class Verdict:
     @property
     def known(self) -> bool:
         """Whether the window says anything at all of the machine."""
-        return self.state not in {VerdictState.INVALID, VerdictState.UNCALIBRATED, VerdictState.OFF}
+        return self.state not in _UNKNOWN
 
     @property
     def quiet(self) -> bool:

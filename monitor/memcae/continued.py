@@ -24,6 +24,7 @@ from monitor.audio.windows import Window
 from monitor.memcae import crowd
 from monitor.memcae.crowd import Member, Stack
 from monitor.memcae.folded import Folded
+from monitor.memcae.kernels import Beside
 from monitor.memcae.network import inner
 from monitor.memcae.onward import Edge, edge
 from monitor.memcae.preset import QUIET_BLOCK, SEGMENT_STEP, Preset, SpectrogramSpec
@@ -143,7 +144,7 @@ def observe(preset: Preset, stack: Stack, pasts: Sequence[Past]) -> Observation:
     texture = units[:, :-bins].view(len(pasts), -1, preset.network.channels[-2]) / positions
     seen = Observation(texture.new_empty(0), preset.spectrogram, stack.network)
     vars(seen).update(
-        quiet_db=_quiet_db(stack, [past.rings["levels"].rows for past in pasts]),
+        quiet_db=_quiet_db(stack, [past.rings["levels"] for past in pasts]),
         movement=_mean(pasts, "movement"),
         loudness=_all(pasts, "loudness"),
         rises=_all(pasts, "rises"),
@@ -153,11 +154,11 @@ def observe(preset: Preset, stack: Stack, pasts: Sequence[Past]) -> Observation:
     return seen
 
 
-def _quiet_db(stack: Stack, levels: Sequence[Rows]) -> Tensor:
+def _quiet_db(stack: Stack, levels: Sequence[Ring]) -> Tensor:
     """The quiet level of every bin, of the levels of each machine: [B, F]."""
     if stack.network.compiled:
-        return torch.cat([quiet.of_rows(torch.from_numpy(rows)[None]) for rows in levels])
-    return quiet.of_levels([torch.from_numpy(rows.T) for rows in levels])
+        return quiet.of_rows(Beside([ring.tensor for ring in levels]))
+    return quiet.of_levels([ring.tensor.T for ring in levels])
 
 
 def _stride(preset: Preset) -> int:

@@ -109,20 +109,19 @@ def hear(
     return columns, levels
 
 
-def quietest(rows: Tensor, count: int, floor: float = 0.0) -> Tensor:
-    """The sum over the ``count`` least of every column: [B, n, width] -> [B, width].
+def quietest(rows: Beside, count: int, floor: float = 0.0) -> Tensor:
+    """The sum over the ``count`` least of every column: B times [n, width] -> [B, width].
 
     Args:
-        rows: greater than -floor if that is not 0.
+        rows: alike in shape; if floor is not 0, greater than -floor and up to 1e18.
         count: up to n.
         floor: if it is not 0, what is added up is ln(x + floor) / 2.
     """
-    batch, length, width = rows.shape
-    if not 0 < count <= length:
-        raise ValueError(f"the least {count} of {length}")
-    sums = rows.new_empty(batch, width)
-    for row, total in zip(rows, sums, strict=True):
-        _library().quietest(_at(row), length, width, count, floor, _at(total))
+    length, width = rows.shape
+    if not 0 < count <= length or any(each.shape != rows.shape for each in rows.tensors):
+        raise ValueError(f"the least {count} of {[*map(len, rows.tensors)]}")
+    sums = rows.tensors[0].new_empty(len(rows), width)
+    _library().quietest(rows.pointers, len(rows), length, width, count, floor, _at(sums))
     return sums
 
 

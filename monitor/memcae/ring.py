@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
+import torch
 
 Rows: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
@@ -16,10 +17,12 @@ class Ring:
         rows: [n, ...], n at least 1, the oldest first; taken over and overwritten.
     """
 
-    __slots__ = ("_oldest", "rows")
+    __slots__ = ("_oldest", "rows", "tensor")
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
+        self.tensor = torch.from_numpy(rows)
+        """The same memory."""
         self._oldest = 0
 
     def put(self, fresh: Rows) -> None:

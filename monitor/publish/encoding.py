@@ -7,11 +7,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache, lru_cache
 from numbers import Integral, Real
 from typing import Self, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
+_JSON = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 _LAST_S = 253_402_300_799.0  # the last second of the year 9999, the last that RFC 3339 can say
 
 
@@ -32,7 +34,17 @@ class Utc(float):
 
     def rfc3339(self) -> str:
         """The time as text, such as ``2026-03-01T12:00:00.250Z``."""
-        return datetime.fromtimestamp(float(self), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        whole = int(self)
+        microseconds = round((self - whole) * 1e6)  # to the nearest, as `datetime` has it
+        if microseconds == 1_000_000:
+            whole, microseconds = whole + 1, 0
+        return f"{_second(whole)}.{microseconds // 1000:03d}Z"
+
+
+@lru_cache(maxsize=256)
+def _second(posix_s: int) -> str:
+    """Up to the second, such as ``2026-03-01T12:00:00``; the windows of a plant end in a few."""
+    return datetime.fromtimestamp(posix_s, UTC).isoformat()[: len("2026-03-01T12:00:00")]
 
 
 def to_json(value: object) -> Json:
@@ -43,15 +55,25 @@ def to_json(value: object) -> Json:
     """
     if value is None or isinstance(value, bool):
         return value
+    if type(value) is float:  # most of what there is, and what follows takes time
+        return value if math.isfinite(value) else None
     if isinstance(value, str):
         return _text(value)  # an enumeration's value too
+    if isinstance(value, Utc):
+        return value.rfc3339()
+    if (names := _fields(type(value))) is not None:
+        return {name: to_json(getattr(value, name)) for name in names}
     if isinstance(value, Real):  # numpy's numbers too
         return _number(value)
     if isinstance(value, Mapping | Sequence):
         return _container(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
     raise TypeError(f"{type(value).__name__} has no form on the wire")
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...] | None:
+    """The names of a record's fields; None where it is none."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None
 
 
 def _container(value: Mapping[object, object] | Sequence[object]) -> Json:
@@ -65,12 +87,10 @@ def _text(value: str) -> str:
 
     As text, not as JSON's escape: a strict parser refuses a lone half.
     """
-    return value.encode(errors="backslashreplace").decode()
+    return value if type(value) is str and value.isascii() else value.encode(errors="backslashreplace").decode()
 
 
 def _number(value: Real) -> Json:
-    if isinstance(value, Utc):
-        return value.rfc3339()
     if isinstance(value, Integral):
         return int(value)
     number = float(value)
@@ -79,4 +99,4 @@ def _number(value: Real) -> Json:
 
 def encode(value: object) -> bytes:
     """The value as UTF-8 JSON without spaces, keys in the record's order."""
-    return json.dumps(to_json(value), allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+    return _JSON.encode(to_json(value)).encode()

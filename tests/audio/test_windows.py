@@ -157,14 +157,27 @@ def test_what_waits_for_the_next_window_keeps_no_more_in_memory_than_twice_itsel
             assert held.nbytes <= 2 * chunk.nbytes + chunk.itemsize
 
 
-def test_the_state_before_can_be_folded_again() -> None:
-    spec = WindowSpec("m", 0, 10, 5)
-    state, _ = fold(spec, WindowState(), block(range(8), gap=True))
-    later = block(range(8, 16), start_s=START_S + 0.08)
+@pytest.mark.parametrize("hop", [20, 5, 1])
+def test_the_state_before_can_be_folded_with_other_sound_as_well(hop: int) -> None:
+    spec = WindowSpec("m", 0, 20, hop)
+    state, _ = fold(spec, WindowState(), block(range(20), gap=True))
+    _, once = fold(spec, state, block(range(20, 40)))
+    kept = [w.samples.tolist() for w in once]
+    _, other = fold(spec, state, block(range(120, 140)))
 
-    once, again = fold(spec, state, later)[1], fold(spec, state, later)[1]
+    assert kept == [list(range(first, first + 20)) for first in range(hop, 21, hop)]
+    assert [w.samples.tolist() for w in once] == kept
+    assert [w.samples[-1] for w in other] == [samples[-1] + 100 for samples in kept]
 
-    assert [w.samples.tolist() for w in once] == [w.samples.tolist() for w in again]
+
+def test_sound_that_windows_share_is_copied_once_in_half_a_window() -> None:
+    state, memories = WindowState(), []
+    for first in range(0, 60, 2):
+        state, windows = fold(WindowSpec("m", 0, 20, 2), state, block(range(first, first + 2), gap=first == 0))
+        memories += [window.samples.base for window in windows]
+
+    assert len(memories) == 21
+    assert len({id(memory) for memory in memories}) == 4
 
 
 @pytest.mark.parametrize(("channel", "window", "hop"), [(-1, 1, 1), (0, 0, 1), (0, 1, 0)])

@@ -83,15 +83,30 @@ def test_other_sizes_of_frames_are_said_to_be_impossible() -> None:
 
 
 @pytest.mark.usefixtures("build")
-@given(count=st.integers(1, 200), width=st.integers(1, 40), seed=st.integers(0, 99), data=st.data())
+@given(
+    count=st.integers(1, 200),
+    width=st.integers(1, 40),
+    far=st.sampled_from([0.1, 1.0, 20.0]),
+    alike=st.booleans(),
+    seed=st.integers(0, 99),
+    data=st.data(),
+)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_the_least_of_every_column_are_added_up(count: int, width: int, seed: int, data: st.DataObject) -> None:
+def test_the_least_of_every_column_are_added_up(
+    count: int, width: int, far: float, alike: bool, seed: int, data: st.DataObject
+) -> None:
     least = data.draw(st.integers(1, count))
-    rows = _random(1, count, width, seed=seed)
-    expected = np.sort(rows[0].double().numpy(), axis=0)[:least].sum(axis=0)
-    np.testing.assert_allclose(kernels.quietest(rows, least)[0].numpy(), expected, rtol=1e-5, atol=1e-5 * least)
-    levels = np.log(np.sort(rows[0].double().square().numpy(), axis=0)[:least] + POWER_FLOOR).sum(axis=0) / 2
-    found = kernels.quietest(rows.square(), least, POWER_FLOOR)[0].numpy()
+    rows = _random(2, count, width, seed=seed)
+    rows = rows.sign() * (far * (rows.abs() - 1)).exp()  # over up to a hundred powers of ten
+    rows = rows.round(decimals=1) if alike else rows
+    beside = Beside(rows.unbind())
+    expected = np.sort(rows.double().numpy(), axis=1)[:, :least]
+    largest = float(np.abs(expected).max())
+    sums = kernels.quietest(beside, least).numpy()
+    np.testing.assert_allclose(sums, expected.sum(axis=1), rtol=1e-5, atol=1e-6 * least * largest)
+    power = rows.clamp(-1e9, 1e9).square()
+    levels = np.log(np.sort(power.double().numpy(), axis=1)[:, :least] + POWER_FLOOR).sum(axis=1) / 2
+    found = kernels.quietest(Beside(power.unbind()), least, POWER_FLOOR).numpy()
     np.testing.assert_allclose(found, levels, rtol=1e-5, atol=1e-5 * least)
 
 
@@ -216,8 +231,9 @@ def _zeros(*shape: int) -> Layers:
 WRONG: dict[str, Callable[[], object]] = {
     "frames beyond the end": lambda: kernels.hear(torch.zeros(1, 600), torch.ones(512), 128, 1, 2),
     "frames of another size": lambda: kernels.hear(torch.zeros(1, 600), torch.ones(256), 128, 1, 2),
-    "more than there are": lambda: kernels.quietest(torch.zeros(1, 3, 5), 4),
-    "double precision": lambda: kernels.quietest(torch.zeros(1, 3, 5, dtype=torch.float64), 2),
+    "more than there are": lambda: kernels.quietest(Beside([torch.zeros(3, 5)]), 4),
+    "not alike": lambda: kernels.quietest(Beside([torch.zeros(3, 5), torch.zeros(3, 6)]), 2),
+    "double precision": lambda: Beside([torch.zeros(3, 5, dtype=torch.float64)]),
     "strides": lambda: kernels.down(torch.zeros(1, 5, 8, 5).mT, _zeros(3, 3, 8, 8), 0),
     "other inputs": lambda: kernels.down(torch.zeros(1, 5, 5, 4), _zeros(3, 3, 8, 8), 0),
     "odd outputs": lambda: kernels.up(torch.zeros(1, 5, 5, 4), _zeros(3, 3, 4, 9), 0),

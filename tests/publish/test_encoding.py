@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -14,6 +15,12 @@ from monitor.publish.encoding import Utc, encode, to_json
 def test_a_time_is_rfc_3339_in_utc_with_milliseconds() -> None:
     assert Utc(1_760_000_000.25).rfc3339() == "2025-10-09T08:53:20.250Z"
     assert Utc(0).rfc3339() == "1970-01-01T00:00:00.000Z"
+
+
+@given(st.floats(0, 253_402_300_799) | st.integers(0, 10**12).map(lambda us: 1.7e9 + us / 1e6))
+def test_a_time_is_cut_to_the_millisecond_as_datetime_cuts_it(seconds: float) -> None:
+    expected = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    assert Utc(seconds).rfc3339() == expected.replace("+00:00", "Z")
 
 
 @pytest.mark.parametrize("seconds", [math.nan, math.inf, -1.0, 1e12])

@@ -156,20 +156,40 @@ ALWAYS Ints up_to(const Ints* rows, int count, Ints bound) {
     return found;
 }
 
-// A bound that `smallest` of the rows or, where some are alike, as many as need be are not above, in every lane: halfway
-// between two that are too low and high enough, again and again.
-ALWAYS Ints bound_of(const Ints* rows, int count, int smallest) {
+// A number between two, so many hundredths of the way; by what the bits mean as floats, or as the bits themselves go.
+ALWAYS Ints between(Ints low, Ints high, Floats share, bool by_value) {
+    if (by_value) {
+        const Floats from = (Floats)ordered(low), to = (Floats)ordered(high);
+        return ordered((Ints)(from + (to - from) * share));
+    }
+    const Floats from = __builtin_convertvector(low, Floats), to = __builtin_convertvector(high, Floats);
+    return __builtin_convertvector(from + (to - from) * share, Ints);
+}
+
+// A bound that `smallest` of the rows or, where some are alike, as many as need be are not above, in every lane:
+// between two that are too low and high enough, again and again, where it would be if the rows lay evenly between them,
+// and every third time halfway, so that it comes to an end however they lie.
+ALWAYS Ints bound_of(const Ints* rows, int count, int smallest, bool by_value) {
     Ints low = rows[0], high = rows[0];
     for (int i = 1; i < count; ++i) {
         low = least(low, rows[i]);
         high = most(high, rows[i]);
     }
     low -= 1;
-    for (bool going = true; going;) {
-        const Ints middle = (low >> 1) + (high >> 1) + (low & high & 1);
-        const Ints found = up_to(rows, count, middle);
-        high = found >= smallest ? middle : high;
-        low = found == smallest ? middle - 1 : (found < smallest ? middle : low);  // just so many: nothing is left to do
+    Ints below{}, above = below + count;  // rows up to low, and up to high
+    bool going = true;
+    for (int turn = 1; going; ++turn) {
+        Ints middle = (low >> 1) + (high >> 1) + (low & high & 1);
+        if (turn % 3) {
+            const Floats wanted = __builtin_convertvector(smallest - below, Floats) + 0.5f;
+            const Floats share = wanted / __builtin_convertvector(above - below, Floats);
+            middle = least(most(between(low, high, share, by_value), low + 1), high - 1);
+        }
+        const Ints found = up_to(rows, count, middle), enough = found >= smallest;
+        high = enough ? middle : high;
+        above = enough ? found : above;
+        low = found == smallest ? middle - 1 : (enough ? low : middle);  // just so many: nothing is left to do
+        below = enough ? below : found;
         const Ints apart = low + 1 < high;
         going = false;
         for (int lane = 0; lane < WIDE; ++lane) going |= apart[lane] != 0;
@@ -229,11 +249,11 @@ OUTSIDE void hear(const float* samples, int batch, int64_t count, const float* w
     }
 }
 
-// The sum of the `smallest` least of each of `width` columns of rows [count][width]; of ln(x + floor) / 2 if floor > 0.
-OUTSIDE void quietest(const float* rows, int count, int width, int smallest, float floor, float* sums) {
+// The sum of the `smallest` least of each of `width` columns of [count][width] rows; of ln(x + floor) / 2 if floor > 0,
+// x up to 1e18.
+// held: room for as many rows as WIDE columns of one after another.
+static void quiet(const float* rows, int count, int width, int smallest, float floor, float* sums, Ints* held) {
     const int groups = (width + WIDE - 1) / WIDE;
-    static thread_local Room room;
-    Ints* const held = reinterpret_cast<Ints*>(room.of(size_t(groups) * count * WIDE));
     for (int i = 0; i < count; ++i)  // in the order of memory, which hands over the next numbers by itself only then
         for (int g = 0; g < groups; ++g) {
             const float* from = rows + int64_t(i) * width + g * WIDE;
@@ -246,7 +266,7 @@ OUTSIDE void quietest(const float* rows, int count, int width, int smallest, flo
         }
     for (int g = 0; g < groups; ++g) {
         const Ints* order = held + g * count;
-        const Ints bound = bound_of(order, count, smallest);
+        const Ints bound = bound_of(order, count, smallest, floor <= 0);
         Ints below{};
         Floats sum{}, product = Floats{} + 1.0f;
         for (int i = 0; i < count; ++i) {
@@ -267,4 +287,12 @@ OUTSIDE void quietest(const float* rows, int count, int width, int smallest, flo
             sum += rest * value;
         std::memcpy(sums + g * WIDE, &sum, std::min(WIDE, width - g * WIDE) * sizeof(float));
     }
+}
+
+// The same of several windows, each with rows of its own; sums: [batch][width].
+OUTSIDE void quietest(const float* const* rows, int batch, int count, int width, int smallest, float floor,
+                      float* sums) {
+    static thread_local Room room;
+    Ints* held = reinterpret_cast<Ints*>(room.of(size_t((width + WIDE - 1) / WIDE) * count * WIDE));
+    for (int b = 0; b < batch; ++b) quiet(rows[b], count, width, smallest, floor, sums + int64_t(b) * width, held);
 }

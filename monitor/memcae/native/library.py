@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-INTERFACE = 3
+INTERFACE = 4
 """Of the functions below, as `vector.hpp` has it."""
 
 SWITCH = "MONITOR_KERNELS"
@@ -24,7 +24,7 @@ _POINTER, _INT, _LONG, _FLOAT = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, c
 
 SIGNATURES: Mapping[str, Sequence[type]] = {
     "hear": (_POINTER, _INT, _LONG, _POINTER, *[_INT] * 4, *[_POINTER] * 2, _INT, *[_POINTER] * 2),
-    "quietest": (_POINTER, *[_INT] * 3, _FLOAT, _POINTER),
+    "quietest": (_POINTER, *[_INT] * 4, _FLOAT, _POINTER),
     "down": (_POINTER, *[_INT] * 4, *[_POINTER] * 2, *[_INT] * 4, _FLOAT, *[_INT] * 2, _POINTER),
     "up": (_POINTER, *[_INT] * 4, *[_POINTER] * 2, *[_INT] * 2, _FLOAT, _POINTER),
     "last": (_POINTER, *[_INT] * 4, *[_POINTER] * 2, *[_INT] * 3, _POINTER),

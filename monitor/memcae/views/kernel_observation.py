@@ -7,7 +7,7 @@ from functools import lru_cache
 from torch import Tensor
 
 from monitor.memcae import kernels
-from monitor.memcae.kernels import Bands
+from monitor.memcae.kernels import Bands, Beside
 from monitor.memcae.once import once
 from monitor.memcae.preset import QUIET_BLOCK, SpectrogramSpec
 from monitor.memcae.spectrogram import POWER_FLOOR, hann, mirrored
@@ -41,7 +41,7 @@ class KernelObservation(Observation):
     def quiet_db(self) -> Tensor:
         """[B, F], the level of every bin in the quieter half of the window, decibels."""
         blocks = quiet.blocks_of(self.averaged, max(1, QUIET_BLOCK // self.spec.average))
-        return quiet.of_rows(blocks.transpose(1, 2).contiguous(), POWER_FLOOR)
+        return quiet.of_rows(Beside(blocks.transpose(1, 2).contiguous().unbind()), POWER_FLOOR)
 
     @once
     def _heard(self) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from monitor.memcae import kernels
+from monitor.memcae.kernels import Beside
 from monitor.memcae.spectrogram import DB_PER_NEPER, averages, levels
 
 QUIET = 0.5
@@ -38,9 +39,9 @@ def of_blocks(blocks: Tensor) -> Tensor:
     return DB_PER_NEPER * levels(_quietest(blocks.contiguous())).mean(dim=2)
 
 
-def of_rows(rows: Tensor, floor: float = 0.0) -> Tensor:
-    """As `of_blocks`, by the compiled kernels: of the blocks' power [B, n, F]; of their levels where ``floor`` is 0."""
-    count = _count(rows.shape[1])
+def of_rows(rows: Beside, floor: float = 0.0) -> Tensor:
+    """As `of_blocks`, by the compiled kernels: of the power of blocks, B times [n, F], or with no floor of levels."""
+    count = _count(rows.shape[0])
     return kernels.quietest(rows, count, floor).mul_(DB_PER_NEPER / count)
 
 
