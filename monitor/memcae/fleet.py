@@ -75,6 +75,7 @@ class Fleet:
         self.device = choose_device(device)
         self._members: dict[str, Member] = {}
         self._ways: dict[Preset, Way] = {}
+        self._costs_s: dict[Preset, float] = {}
         self._stacks: dict[tuple[str, ...], Stack] = {}
         self._abreast = Abreast()
         self._sharing = Sharing(self._stack, self._abreast)
@@ -108,11 +109,17 @@ class Fleet:
             models.setdefault(member.model.preset, []).append(member.model)
         choices = {preset: ways.choose(alike, self._abreast, stopped=stopped) for preset, alike in models.items()}
         self._ways = {preset: choice.way for preset, choice in choices.items()}
+        self._costs_s = {preset: choice.costs.get(choice.way, 0.0) for preset, choice in choices.items()}
         self._members = {
             machine: ways.remade(ready, self._way(ready.model.preset)) for machine, ready in self._members.items()
         }
         leave_out_what_stays()
         return {preset.name: choice for preset, choice in choices.items()}
+
+    def cost_s(self, machine: str) -> float:
+        """What scoring a window of ``machine`` among others was found to take, seconds; 0 where that is not known."""
+        member = self._members.get(machine)
+        return 0.0 if member is None else self._costs_s.get(member.model.preset, 0.0)
 
     def replace(self, machine: str, model: MachineModel) -> None:
         """Score ``machine`` by ``model`` from now on; no other machine is touched."""

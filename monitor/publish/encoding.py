@@ -55,16 +55,12 @@ def to_json(value: object) -> Json:
     """
     if value is None or isinstance(value, bool):
         return value
-    if type(value) is float:  # most of what there is, and what follows takes time
-        return value if math.isfinite(value) else None
     if isinstance(value, str):
         return _text(value)  # an enumeration's value too
-    if isinstance(value, Utc):
-        return value.rfc3339()
-    if (names := _fields(type(value))) is not None:
-        return {name: to_json(getattr(value, name)) for name in names}
-    if isinstance(value, Real):  # numpy's numbers too
+    if isinstance(value, (float, Real)):  # numpy's numbers too; `Real` alone takes long to find out
         return _number(value)
+    if (names := _fields(type(value))) is not None:  # type: ignore[arg-type]  # mypy takes no type[object] for hashable
+        return {name: to_json(getattr(value, name)) for name in names}
     if isinstance(value, Mapping | Sequence):
         return _container(value)
     raise TypeError(f"{type(value).__name__} has no form on the wire")
@@ -90,8 +86,10 @@ def _text(value: str) -> str:
     return value if type(value) is str and value.isascii() else value.encode(errors="backslashreplace").decode()
 
 
-def _number(value: Real) -> Json:
-    if isinstance(value, Integral):
+def _number(value: float | Real) -> Json:
+    if isinstance(value, Utc):
+        return value.rfc3339()
+    if not isinstance(value, float) and isinstance(value, Integral):
         return int(value)
     number = float(value)
     return number if math.isfinite(number) else None

@@ -59,13 +59,14 @@ class Ear:
         name: for the log.
         source: is opened at the first turn.
         listeners: the machines.
-        later_s: let so many seconds pass before that, so that the windows of many sources do not all end at once.
     """
 
-    def __init__(self, name: str, source: Source, listeners: tuple[WindowSpec, ...], later_s: float = 0.0) -> None:
+    def __init__(self, name: str, source: Source, listeners: tuple[WindowSpec, ...]) -> None:
         self.name = name
         self.source = source
-        self._later_s = later_s
+        self.later_s = 0.0
+        """So long after the first turn the source is opened, seconds: windows of many sources are not to end at once
+        (`monitor.service.crew.spread`)."""
         self._opens_s: float | None = None
         self._fetching = Fetching()
         self._listeners: Mapping[str, WindowSpec] = {spec.machine: spec for spec in listeners}
@@ -144,8 +145,8 @@ class Ear:
 
     def _open(self, now_s: float) -> None:
         if self._opens_s is None:
-            self._opens_s = now_s + self._later_s
-        waits = now_s < self._opens_s <= now_s + self._later_s  # further away is a clock that was set back
+            self._opens_s = now_s + self.later_s
+        waits = now_s < self._opens_s <= now_s + self.later_s  # further away is a clock that was set back
         if self.is_open or waits or not self._backoff.due(now_s):
             return
         self.source.open(now_s)

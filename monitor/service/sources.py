@@ -34,9 +34,6 @@ from monitor.service.ears import Ear
 AnySource: TypeAlias = MicrophoneSource | RecordingSource | SimulatedSource | StreamSource | StdinSource
 """As it is configured."""
 
-APART_S = 0.025
-"""From one source's opening to the next one's, at most: what scoring a window may take on a small plant PC."""
-
 
 def build_ears(config: Config) -> tuple[Ear, ...]:
     """An ear per source; machines on one microphone share it, whichever selectors they name it by.
@@ -67,18 +64,12 @@ def build_ears(config: Config) -> tuple[Ear, ...]:
     ears += [("standard input", pcm_source(pcm, _channels(specs)), specs) for pcm, specs in pipes.items()]
     for selector, specs in shared.values():
         ears.append((selector, Microphone(selector, _channels(specs)), specs))
-    return _apart(ears, config.hop_s)
+    return tuple(Ear(name, source, tuple(specs)) for name, source, specs in ears)
 
 
 def _channels(specs: Sequence[WindowSpec]) -> int:
     """How many channels of a source are needed, counted from the first."""
     return 1 + max(spec.channel for spec in specs)
-
-
-def _apart(ears: Sequence[tuple[str, Source, Sequence[WindowSpec]]], hop_s: float) -> tuple[Ear, ...]:
-    """Open one after the other, within a hop: windows that all ended at once would wait for each other."""
-    apart_s = min(APART_S, hop_s / max(1, len(ears)))
-    return tuple(Ear(name, source, tuple(specs), place * apart_s) for place, (name, source, specs) in enumerate(ears))
 
 
 def window_spec(config: Config, machine: str, channel: int) -> WindowSpec:

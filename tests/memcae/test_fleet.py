@@ -113,6 +113,7 @@ def test_every_way_scores_as_the_plain_one(monkeypatch: pytest.MonkeyPatch, way:
     fleet = Fleet(models, "cpu")
     monkeypatch.setattr(ways, "choose", lambda models, abreast, stopped: Choice(way, {way: 1.0}))
     assert {choice.way for choice in fleet.prepare().values()} == {way}
+    assert [fleet.cost_s(machine) for machine in ("a", "d", "nobody")] == [1.0, 1.0, 0.0]
     plain = PlainFleet(models)
     _close(fleet.score(windows), plain.score(windows))
     fleet.replace("b", fitted("b", seed=8))

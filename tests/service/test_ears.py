@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
 
 from monitor.audio.block import AudioBlock
 from monitor.audio.simulated import SimulatedSource
 from monitor.audio.source import MODEL_RATE_HZ
 from monitor.audio.windows import Window, WindowSpec
-from monitor.config import Config
+from monitor.service.crew import APART_S, spread
 from monitor.service.ears import Ear
 from monitor.service.fetching import CATCHING_UP_S, TURN_S
-from monitor.service.sources import APART_S, build_ears
 
 START_S = 1_700_000_000.3
 
@@ -57,18 +59,29 @@ def test_a_source_that_gives_all_it_has_is_read_on_at_once_and_one_in_real_time_
     assert rests_s == [TURN_S, CATCHING_UP_S, TURN_S, TURN_S]  # the first sound does not tell yet how fast it comes
 
 
-def test_the_sources_of_a_plant_open_one_after_the_other_within_a_hop() -> None:
-    machines = {f"fan-{i}": {"source": {"simulated": "fan", "seed": 1}} for i in range(5)}
-    few, many = (
-        build_ears(Config.model_validate({"machines": machines, "window_s": window_s, "hop_s": window_s}))
-        for window_s in (10, 1)
-    )
-    assert [_opens(ear, 20.0) for ear in few] == [round(place * APART_S, 3) for place in range(5)]
-    assert max(_opens(ear, 20.0) for ear in many) < 1.0
+@pytest.mark.parametrize(
+    ("cost_s", "hop_s", "opens_s"),
+    [
+        (0.0, 10.0, [0.0, APART_S, 3 * APART_S]),  # so many windows are scored together
+        (0.5, 10.0, [0.0, 0.5, 1.5]),  # when those of the sources before it have been scored; the second has two
+        (0.5, 1.0, [0.0, 0.25, 0.75]),  # within a hop
+    ],
+)
+def test_the_sources_of_a_plant_open_one_after_the_other_within_a_hop(
+    cost_s: float, hop_s: float, opens_s: list[float]
+) -> None:
+    spec = WindowSpec("fan-1", 0, MODEL_RATE_HZ, MODEL_RATE_HZ)
+    heard = [("fan-1",), ("fan-2", "fan-3"), ("fan-4",)]
+    ears = [Ear(names[0], SimulatedSource("fan", 1), tuple(replace(spec, machine=m) for m in names)) for names in heard]
+
+    spread(ears, {f"fan-{i}": cost_s for i in range(1, 5)}.__getitem__, hop_s)
+
+    assert [_opens(ear, 20.0) for ear in ears] == [pytest.approx(each_s, abs=0.0011) for each_s in opens_s]
 
 
 def test_a_clock_that_is_set_back_before_an_ear_opens_does_not_keep_it_shut() -> None:
-    ear = Ear("fan-1", SimulatedSource("fan", 1), (WindowSpec("fan-1", 0, MODEL_RATE_HZ, MODEL_RATE_HZ),), later_s=1.0)
+    ear = Ear("fan-1", SimulatedSource("fan", 1), (WindowSpec("fan-1", 0, MODEL_RATE_HZ, MODEL_RATE_HZ),))
+    ear.later_s = 1.0
     ear.hear(START_S)
     assert not ear.is_open
     ear.hear(START_S - 7200.0)
