@@ -24,13 +24,18 @@ from monitor.memcae.views.observation import InPieces, Observation
 from monitor.memcae.views.view import Fit
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Member:
     """A machine's model, made ready."""
 
     model: MachineModel
     network: Folded
     """The model's network alone."""
+
+    @once
+    def grid(self) -> int:
+        """`monitor.memcae.preset.Preset.grid`, which is asked for at every window."""
+        return self.model.preset.grid
 
 
 @dataclass(frozen=True, eq=False)

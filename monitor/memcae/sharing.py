@@ -78,8 +78,9 @@ class Sharing:
         """The windows of one turn in parts that can be scored together; what is kept of them is theirs from here on."""
         groups: dict[tuple[Preset, int, int], list[Heard]] = {}
         for heard in turn:
-            preset = heard[2].model.preset
-            groups.setdefault((preset, len(heard[1].samples), self._shift(heard[1], preset)), []).append(heard)
+            _, window, member = heard
+            key = member.model.preset, len(window.samples), self._shift(window, member)
+            groups.setdefault(key, []).append(heard)
         for (_, _, by), alike in groups.items():
             additive = alike[0][2].model.preset.additive
             step = 1 if additive else math.ceil(len(alike) / math.ceil(len(alike) / AT_ONCE))
@@ -94,15 +95,15 @@ class Sharing:
             before_s = self._ends_s.get(machine, -math.inf)
             self._ends_s[machine] = window.end_s
             overlaps = window.start_s < before_s < window.end_s
-            if member and overlaps and _can_share(member, window, self._shift(window, member.model.preset)):
+            if member and overlaps and _can_share(member, window, self._shift(window, member)):
                 yield place, window, member
             else:
                 self.forget(machine)
 
-    def _shift(self, window: Window, preset: Preset) -> int:
+    def _shift(self, window: Window, member: Member) -> int:
         """Samples by which the window goes on from the last one of its machine; 0 where it does not."""
         past = self._pasts.get(window.machine)
-        return 0 if past is None or not preset.grid else shift(past.window, window, preset)
+        return 0 if past is None or not member.grid else shift(past.window, window, member.grid)
 
 
 @contextmanager
@@ -150,8 +151,8 @@ def _additive(
     return found, scores
 
 
-def shift(before: Window, window: Window, preset: Preset) -> int:
-    """Samples by which ``window`` goes on from ``before``; 0 where the two do not share enough, or not one grid.
+def shift(before: Window, window: Window, grid: int) -> int:
+    """Samples by which ``window`` goes on from ``before``; 0 where the two do not share enough, or not the grid.
 
     Windows of one stretch have the same sound where they meet. Of others the time stamps only say where to look: what
     counts is that the shared sound is the same, sample for sample.
@@ -161,9 +162,9 @@ def shift(before: Window, window: Window, preset: Preset) -> int:
         return 0
     known = window.stretch is not None and window.stretch is before.stretch
     apart = window.position - before.position if known else round((window.start_s - before.start_s) * window.rate_hz)
-    by = apart if known else round(apart / preset.grid) * preset.grid
+    by = apart if known else round(apart / grid) * grid
     shared = size - by
-    if by <= 0 or by % preset.grid or shared < window.rate_hz:
+    if by <= 0 or by % grid or shared < window.rate_hz:
         return 0
     return by if known or np.array_equal(before.samples[by:], window.samples[:shared]) else 0
 
@@ -177,11 +178,12 @@ def _can_share(member: Member, window: Window, by: int) -> bool:
         by: samples by which it goes on from the one that was kept last; 0 where there is none.
     """
     preset = member.model.preset
-    if not preset.grid or not records.can_score(member.model, window):
+    if not member.grid or not records.can_score(member.model, window):
         return False
     new = window.samples[-by:]
     power = float(np.dot(new, new))  # not finite where a sample is not, which would be kept
-    return math.isfinite(power) and (preset.additive or continued.long_enough(preset, len(window.samples)))
+    enough = by > 0 or preset.additive or continued.long_enough(preset, len(window.samples))
+    return math.isfinite(power) and enough
 
 
 def _turns(sharing: Iterable[Heard]) -> list[list[Heard]]:

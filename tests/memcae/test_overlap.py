@@ -84,7 +84,7 @@ def test_going_on_gives_every_column_of_the_whole_window(
     for step in steps:
         first += step * GRID
         window = _window(first, size)
-        by = shift(past.window, window, SMALL_PAPER)
+        by = shift(past.window, window, SMALL_PAPER.grid)
         assert by == (step * GRID if size - step * GRID >= RATE_HZ else 0)
         whole = overlap.begin(network, SPEC, window)
         past = overlap.go_on(network, SPEC, past, window, by) if by else whole
