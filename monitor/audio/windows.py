@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -82,16 +83,16 @@ class Room:
     """Memory that sound is put into, piece after piece; what was put there stays as it is.
 
     Args:
-        sound: shape [n], the first piece; copied.
-        more: samples that there is place for behind it.
+        pieces: the first ones, each of shape [n]; copied.
+        more: samples that there is place for behind them.
     """
 
     __slots__ = ("_samples", "_used")
 
-    def __init__(self, sound: Samples, more: int) -> None:
-        self._samples: Samples = np.empty(sound.size + more, np.float32)
-        self._samples[: sound.size] = sound
-        self._used = sound.size
+    def __init__(self, pieces: Sequence[Samples], more: int) -> None:
+        self._used = sum(piece.size for piece in pieces)
+        self._samples: Samples = np.empty(self._used + more, np.float32)
+        np.concatenate(pieces, out=self._samples[: self._used])
 
     @property
     def sound(self) -> Samples:
@@ -219,10 +220,9 @@ def _joined(spec: WindowSpec, state: WindowState) -> WindowState:
     """The same with one chunk, in a room if the next windows have most of it too."""
     if state.room is not None:
         return state
-    held = np.concatenate(state.chunks)
-    if spec.hop > (1 - SHARED) * spec.window or held.size >= spec.window + spec.hop:
-        return replace(state, chunks=(held,))
-    room = Room(held, round(ROOM * spec.window))
+    if spec.hop > (1 - SHARED) * spec.window or state.pending >= spec.window + spec.hop:
+        return replace(state, chunks=(np.concatenate(state.chunks),))
+    room = Room(state.chunks, round(ROOM * spec.window))
     return replace(state, chunks=(room.sound,), room=room, place=0)
 
 

@@ -200,9 +200,9 @@ def test_memories_are_read_by_equations_three_and_four(spec: NetworkSpec, asked:
 
 @pytest.mark.usefixtures("build")
 @given(
-    st.lists(st.tuples(st.integers(1, 70), st.integers(1, 70)), min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(1, 70), st.integers(1, 300)), min_size=1, max_size=4),
     st.integers(0, 5),
-    st.integers(),
+    st.integers(0, 99),
 )
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_vectors_are_projected_on_axes_of_their_own(shapes: list[tuple[int, int]], more: int, seed: int) -> None:

@@ -98,30 +98,46 @@ OUTSIDE void attend(const float* queries, int batch, int asked, int size, const 
     }
 }
 
+// The sums over the rows of a matrix [rows][many], each weighted by its number of the vector, in Vectors times WIDE columns
+// from `first` on; what goes beyond the last column is moved back, and computed twice.
+template <int Vectors> static void weighted(const float* vector, const float* from, int rows, int many, int first,
+                                             float* sums) {
+    Floats sum[Vectors] = {};
+    int place[Vectors];
+    for (int v = 0; v < Vectors; ++v) place[v] = std::min(first + v * WIDE, many - WIDE);
+    for (int i = 0; i < rows; ++i, from += many)
+        for (int v = 0; v < Vectors; ++v) {
+            __builtin_prefetch(from + place[v] + AHEAD);
+            sum[v] += vector[i] * load(from + place[v]);
+        }
+    for (int v = 0; v < Vectors; ++v) store(sums + place[v], sum[v]);
+}
+
+// The same of so many vectors, up to Most.
+template <int Most>
+static void weighted(int vectors, const float* vector, const float* from, int rows, int many, int first, float* sums) {
+    if (vectors == Most) return weighted<Most>(vector, from, rows, many, first, sums);
+    if constexpr (Most > 1) weighted<Most - 1>(vectors, vector, from, rows, many, first, sums);
+}
+
 // Every vector [length] along the axes of its own, [rows][columns]: -> [width], 0 beyond its columns. Numbers of a vector
-// beyond its rows count for nothing. Matrices are read once, in the order of memory, which is what takes the time.
+// beyond its rows count for nothing. Matrices are read once, in the order of memory up to a width that no model comes to:
+// reading is what takes the time.
 OUTSIDE void project(const float* vectors, int batch, int length, const float* const* axes, const int* rows,
                      const int* columns, int width, float* out) {
-    constexpr int R = 8;  // rows at a time: their sum is fetched and stored once
+    constexpr int MOST = ROOM * 2 / 3;  // vectors of sums at a time
     for (int b = 0; b < batch; ++b) {
         const float *vector = vectors + int64_t(b) * length, *from = axes[b];
         const int many = columns[b];
         float* sums = out + int64_t(b) * width;
         std::fill(sums, sums + width, 0.0f);
-        int i = 0;
-        const auto add = [&](auto count) {
-            constexpr int M = decltype(count)::value;
-            int c = 0;
-            for (; c + WIDE <= many; c += WIDE) {
-                Floats sum = load(sums + c);
-                for (int r = 0; r < M; ++r) sum += vector[i + r] * load(from + int64_t(i + r) * many + c);
-                store(sums + c, sum);
-            }
-            for (; c < many; ++c)
-                for (int r = 0; r < M; ++r) sums[c] += vector[i + r] * from[int64_t(i + r) * many + c];
-        };
-        for (; i + R <= rows[b]; i += R) add(std::integral_constant<int, R>());
-        for (; i < rows[b]; ++i) add(std::integral_constant<int, 1>());
+        if (many < WIDE) {
+            for (int i = 0; i < rows[b]; ++i)
+                for (int c = 0; c < many; ++c) sums[c] += vector[i] * from[int64_t(i) * many + c];
+            continue;
+        }
+        for (int first = 0; first < many; first += MOST * WIDE)
+            weighted<MOST>(std::min(MOST, (many - first + WIDE - 1) / WIDE), vector, from, rows[b], many, first, sums);
     }
 }
 
