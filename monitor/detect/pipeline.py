@@ -125,13 +125,14 @@ class MachineDetector:
         verdict = judge(score, threshold.levels(calibration, rolling), audio_ok=audio_ok, running=running)
         anomaly, changes = alarm.step(self._spaced(self.policy.alarm), state.anomaly, verdict, now_s)
         follow = verdict.state is VerdictState.NORMAL and anomaly.level is AlarmLevel.NORMAL
-        rolling, _, _ = threshold.step(
-            self.policy.rolling, calibration, rolling, score.value, score.end_s, follow=follow
-        )
+        rolling = threshold.step(self.policy.rolling, calibration, rolling, score.value, score.end_s, follow=follow)
         moved = threshold.moved(self.policy.rolling, calibration, rolling)
-        drift_verdict = _drift_verdict(score, verdict, moved)
-        drift, drift_changes = alarm.step(self._spaced(DRIFT_POLICY), state.drift, drift_verdict, now_s)
-        return Outcome(DetectorState(anomaly, drift, rolling), verdict, changes + drift_changes)
+        drift = state.drift
+        if drift.level is not AlarmLevel.NORMAL or moved > DRIFT_LEVELS.warning:  # else there is nothing to count
+            drift_verdict = _drift_verdict(score, verdict, moved)
+            drift, drift_changes = alarm.step(self._spaced(DRIFT_POLICY), drift, drift_verdict, now_s)
+            changes += drift_changes
+        return Outcome(DetectorState(anomaly, drift, rolling), verdict, changes)
 
     def _for_this_calibration(self, state: DetectorState) -> DetectorState:
         """Scores held against another calibration do not count for this one; the alarms stay as they are."""

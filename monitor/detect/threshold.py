@@ -107,8 +107,8 @@ def step(
     now_s: float,
     *,
     follow: bool,
-) -> tuple[RollingState, Levels, bool]:
-    """Take one window's score into account.
+) -> RollingState:
+    """Take one window's score into account; gives the state after it.
 
     A median tracker finds where the normal score is, within hours; the levels follow it at a speed that season and
     load keep to and a growing fault does not.
@@ -120,12 +120,8 @@ def step(
         value: score of the window, finite where ``follow`` is True.
         now_s: end of the window, UTC, POSIX seconds.
         follow: False freezes the levels: the window is not NORMAL, or its machine has a warning or an alarm.
-
-    Returns:
-        The state after it, the levels for the next window, and whether the normal score has moved too far (drift).
     """
-    state = _followed(policy, calibration, state, value, now_s) if follow else replace(state, last_s=now_s)
-    return state, levels(calibration, state), moved(policy, calibration, state) >= 1.0
+    return _followed(policy, calibration, state, value, now_s) if follow else replace(state, last_s=now_s)
 
 
 def _followed(

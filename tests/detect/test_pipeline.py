@@ -4,19 +4,22 @@ import itertools
 import json
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from monitor.detect import alarm, threshold
 from monitor.detect.alarm import AlarmEvent, AlarmPolicy, Transition
 from monitor.detect.budget import Budget
 from monitor.detect.calibration import calibrate
 from monitor.detect.kinds import AlarmKind
-from monitor.detect.pipeline import DetectorPolicy, DetectorState, MachineDetector
-from monitor.detect.verdict import VerdictState
+from monitor.detect.pipeline import DRIFT_LEVELS, DRIFT_POLICY, DetectorPolicy, DetectorState, MachineDetector
+from monitor.detect.threshold import RollingPolicy
+from monitor.detect.verdict import VerdictState, judge
 from tests.detect.samples import calibration, score
 
 DETECTOR = MachineDetector("fan-1", calibration())
@@ -182,6 +185,33 @@ def test_with_windows_far_apart_drift_is_over_too() -> None:
     assert kinds(happened) == [("drift", "raised")]
     fresh = MachineDetector("fan-1", calibration(location=4.0, created_s=1.0), hop_s=hop_s)
     assert kinds(walk(fresh, [4.0] * 361, state, first=600, hop_s=hop_s)[1]) == [("drift", "cleared")]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.floats(-6, 6), st.integers(1, 50)), max_size=6), st.booleans())
+@example(stretches=[(-6.0, 10), (0.0, 50)], unknown=True)  # drifts, and is over an hour later
+def test_drift_is_what_counting_every_window_says(stretches: list[tuple[float, int]], unknown: bool) -> None:
+    fast = RollingPolicy(rise_per_day=3000.0, track_per_day=3000.0)  # within minutes instead of days
+    policy = DetectorPolicy(AlarmPolicy(clear_after_s=0.0), fast)
+    detector = MachineDetector("fan-1", calibration(), policy)
+    values = [value for value, times in stretches for value in [value] * 10 * times]
+    state = counted = detector.initial()
+    expected: list[Transition] = []
+    happened: list[Transition] = []
+    for place, value in enumerate(values):
+        window = score(math.nan if unknown and place % 7 == 0 else value, place)
+        outcome = detector.step(state, window, window.end_s)
+        state = outcome.state
+        assert state.rolling is not None
+        moved = threshold.moved(fast, calibration(), state.rolling)
+        verdict = judge(replace(window, value=moved), DRIFT_LEVELS, audio_ok=outcome.verdict.known)
+        drift, changes = alarm.step(DRIFT_POLICY, counted.drift, verdict, window.end_s)
+        counted = replace(counted, drift=drift)
+        expected += changes
+        happened += [change for change in outcome.transitions if change.kind is AlarmKind.DRIFT]
+    assert [(each.event, each.at_s, each.peak) for each in happened] == [
+        (each.event, each.at_s, each.peak) for each in expected
+    ]
 
 
 VALUES = st.sampled_from([0.0, 1.0, 2.0, 3.5, 5.0, 9.0, math.nan]) | st.floats(-20, 20)

@@ -22,7 +22,7 @@ def follow(values: np.ndarray, state: RollingState | None = None, *, hop_s: floa
     """A stream of normal windows through the tracker."""
     state = state or threshold.start(CALIBRATION)
     for place, value in enumerate(values):
-        state, _, _ = threshold.step(POLICY, CALIBRATION, state, float(value), place * hop_s, follow=True)
+        state = threshold.step(POLICY, CALIBRATION, state, float(value), place * hop_s, follow=True)
     return state
 
 
@@ -53,7 +53,8 @@ def test_the_levels_never_leave_the_stated_band(stream: list[tuple[float, float,
     low, high = threshold.limits(POLICY, CALIBRATION)
     for value, passed_s, allowed in stream:
         now_s += passed_s
-        state, held, _ = threshold.step(POLICY, CALIBRATION, state, value, now_s, follow=allowed)
+        state = threshold.step(POLICY, CALIBRATION, state, value, now_s, follow=allowed)
+        held = threshold.levels(CALIBRATION, state)
         assert low <= state.offset <= high
         assert CALIBRATION.threshold + low <= held.threshold <= CALIBRATION.threshold + high
     assert low >= CALIBRATION.peak - CALIBRATION.threshold
@@ -65,7 +66,7 @@ def test_no_window_moves_the_levels_faster_than_stated(stream: list[tuple[float,
     for value, passed_s, allowed in stream:
         now_s += passed_s
         before = state.offset
-        state, _, _ = threshold.step(POLICY, CALIBRATION, state, value, now_s, follow=allowed)
+        state = threshold.step(POLICY, CALIBRATION, state, value, now_s, follow=allowed)
         days = min(passed_s, POLICY.dead_time_s) / 86_400
         assert abs(state.offset - before) <= POLICY.rise_per_day * CALIBRATION.spread * days + 1e-12
 
@@ -75,21 +76,21 @@ def test_a_frozen_window_moves_nothing(stream: list[tuple[float, float, bool]], 
     state, now_s = threshold.start(CALIBRATION), 0.0
     for one, passed_s, allowed in stream:
         now_s += passed_s
-        state, _, _ = threshold.step(POLICY, CALIBRATION, state, one, now_s, follow=allowed)
-    frozen, _, _ = threshold.step(POLICY, CALIBRATION, state, value, now_s + 5, follow=False)
+        state = threshold.step(POLICY, CALIBRATION, state, one, now_s, follow=allowed)
+    frozen = threshold.step(POLICY, CALIBRATION, state, value, now_s + 5, follow=False)
     assert (frozen.offset, frozen.median) == (state.offset, state.median)
 
 
 def test_time_that_passed_frozen_is_not_made_up_for() -> None:
     state = follow(np.full(10, 5.0))
-    frozen, _, _ = threshold.step(POLICY, CALIBRATION, state, 5.0, 100 + 86_400.0, follow=False)
-    after, _, _ = threshold.step(POLICY, CALIBRATION, frozen, 5.0, 110 + 86_400.0, follow=True)
+    frozen = threshold.step(POLICY, CALIBRATION, state, 5.0, 100 + 86_400.0, follow=False)
+    after = threshold.step(POLICY, CALIBRATION, frozen, 5.0, 110 + 86_400.0, follow=True)
     assert after.offset - frozen.offset <= 10 / 86_400 + 1e-12
 
 
 def test_a_clock_that_steps_back_moves_nothing() -> None:
     state = follow(np.full(100, 5.0))
-    after, _, _ = threshold.step(POLICY, CALIBRATION, state, 5.0, -3600.0, follow=True)
+    after = threshold.step(POLICY, CALIBRATION, state, 5.0, -3600.0, follow=True)
     assert after.offset == state.offset
 
 
@@ -101,7 +102,8 @@ def test_a_machine_that_stays_at_its_quietest_load_keeps_room_for_the_others() -
 def test_the_limit_is_drift() -> None:
     state, drift = threshold.start(CALIBRATION), False
     for place in range(5 * 8640):
-        state, _, drift = threshold.step(POLICY, CALIBRATION, state, 9.0, place * 10.0, follow=True)
+        state = threshold.step(POLICY, CALIBRATION, state, 9.0, place * 10.0, follow=True)
+        drift = threshold.moved(POLICY, CALIBRATION, state) >= 1.0
     assert drift
     assert state.offset == pytest.approx(CALIBRATION.headroom)
 
@@ -109,7 +111,8 @@ def test_the_limit_is_drift() -> None:
 def test_a_normal_score_that_has_sunk_by_the_whole_headroom_is_drift_too() -> None:
     state, drift = threshold.start(CALIBRATION), False
     for place in range(2 * 8640):
-        state, _, drift = threshold.step(POLICY, CALIBRATION, state, -9.0, place * 10.0, follow=True)
+        state = threshold.step(POLICY, CALIBRATION, state, -9.0, place * 10.0, follow=True)
+        drift = threshold.moved(POLICY, CALIBRATION, state) >= 1.0
     assert drift
 
 
@@ -118,7 +121,7 @@ def test_a_saved_state_comes_back_exactly(stream: list[tuple[float, float, bool]
     state, now_s = threshold.start(CALIBRATION), 0.0
     for value, passed_s, allowed in stream:
         now_s += passed_s
-        state, _, _ = threshold.step(POLICY, CALIBRATION, state, value, now_s, follow=allowed)
+        state = threshold.step(POLICY, CALIBRATION, state, value, now_s, follow=allowed)
     assert RollingState.from_dict(json.loads(json.dumps(state.to_dict(), allow_nan=False))) == state
 
 
