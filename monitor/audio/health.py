@@ -69,6 +69,8 @@ _LINES: Final = _MIDDLES + np.arange(-2, 3)
 """The window's main lobe, 1 Hz wide."""
 _NEAR, _FAR = (round(hz * HUM_S) for hz in LINE_SIDES_HZ)
 _SIDES: Final = _MIDDLES + np.concatenate([np.arange(-_FAR, -_NEAR), np.arange(_NEAR, _FAR)])
+_MEDIAN: Final = slice((_SIDES.shape[2] - 1) // 2, _SIDES.shape[2] // 2 + 1)
+"""Of as many in their order; sorted, because `numpy.median` takes six times as long for so few."""
 _BINS: Final = int(_SIDES.max()) + 1
 """Of a spectrum, so many are looked at."""
 
@@ -175,7 +177,7 @@ def measure(channels: tuple[int, ...], state: MeterState, block: AudioBlock) -> 
 def _seconds(channels: tuple[int, ...], samples: Samples, start_s: float, powers: tuple[Powers, ...]) -> list[Second]:
     with np.errstate(invalid="ignore", divide="ignore"):  # a sample that is no number has no twin
         twins = _twins(channels, samples)
-    power = np.mean(powers, axis=0) if len(powers) == HUM_SPECTRA else None
+    power = sum(powers[1:], powers[0]) / HUM_SPECTRA if len(powers) == HUM_SPECTRA else None
     # Each channel is copied out (and blocks above), so that no sum depends on how its samples lay in memory.
     return [
         _second(
@@ -251,7 +253,7 @@ def _hums(power: Powers) -> tuple[Hum, ...]:
     """How much of a spectrum [bins] is a comb, for each mains frequency."""
     if not np.isfinite(power).all():
         return ()
-    lines, sides = power[_LINES], np.median(power[_SIDES], axis=2)
+    lines, sides = power[_LINES], np.sort(power[_SIDES], axis=2)[:, :, _MEDIAN].mean(axis=2)
     prominence = np.sort(10 * np.log10(lines.max(axis=2) / sides), axis=1)[:, -MOST_LINES]
     levels = 10 * np.log10(lines.sum(axis=(1, 2)))
     return tuple(

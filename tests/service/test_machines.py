@@ -14,7 +14,7 @@ from monitor.config import load_config
 from monitor.memcae import artifact
 from monitor.memcae.model import MachineModel
 from monitor.service import machines
-from monitor.service.crew import Crew, ready_fleet, refuse_blindness
+from monitor.service.crew import APART_S, Crew, gather, ready_fleet, refuse_blindness
 from monitor.service.daemon import Work, open_plant
 from monitor.service.machines import Watched, watch
 from tests.broker import wait_until
@@ -115,6 +115,16 @@ def test_a_model_that_is_put_in_service_while_the_daemon_starts_is_taken(state_d
 
 def _version(one: Watched) -> str | None:
     return None if one.model is None else one.model.version
+
+
+def test_the_sources_of_a_node_open_one_after_the_other(trained: Path, tmp_path: Path) -> None:
+    simulated = {f"fan-{i}": {"source": {"simulated": "fan", "seed": i}} for i in range(1, 4)}
+    path = write_config(tmp_path / "monitor.yaml", trained, 1, simulated, window_s=WINDOW_S, hop_s=HOP_S)
+    crew = gather(load_config(path), lambda: False)
+    assert crew is not None
+    assert crew.fleet.cost_s("fan-1") > 0
+    apart_s = max(APART_S, crew.fleet.cost_s("fan-1"))
+    assert [ear.later_s for ear in crew.ears] == pytest.approx([0.0, apart_s, apart_s + APART_S])
 
 
 def test_the_daemon_logs_it_as_it_starts(trained: Path, tmp_path: Path) -> None:
