@@ -156,40 +156,20 @@ ALWAYS Ints up_to(const Ints* rows, int count, Ints bound) {
     return found;
 }
 
-// A number between two, so many hundredths of the way; by what the bits mean as floats, or as the bits themselves go.
-ALWAYS Ints between(Ints low, Ints high, Floats share, bool by_value) {
-    if (by_value) {
-        const Floats from = (Floats)ordered(low), to = (Floats)ordered(high);
-        return ordered((Ints)(from + (to - from) * share));
-    }
-    const Floats from = __builtin_convertvector(low, Floats), to = __builtin_convertvector(high, Floats);
-    return __builtin_convertvector(from + (to - from) * share, Ints);
-}
-
-// A bound that `smallest` of the rows or, where some are alike, as many as need be are not above, in every lane:
-// between two that are too low and high enough, again and again, where it would be if the rows lay evenly between them,
-// and every third time halfway, so that it comes to an end however they lie.
-ALWAYS Ints bound_of(const Ints* rows, int count, int smallest, bool by_value) {
+// A bound that `smallest` of the rows or, where some are alike, as many as need be are not above, in every lane: halfway
+// between two that are too low and high enough, again and again.
+ALWAYS Ints bound_of(const Ints* rows, int count, int smallest) {
     Ints low = rows[0], high = rows[0];
     for (int i = 1; i < count; ++i) {
         low = least(low, rows[i]);
         high = most(high, rows[i]);
     }
     low -= 1;
-    Ints below{}, above = below + count;  // rows up to low, and up to high
-    bool going = true;
-    for (int turn = 1; going; ++turn) {
-        Ints middle = (low >> 1) + (high >> 1) + (low & high & 1);
-        if (turn % 3) {
-            const Floats wanted = __builtin_convertvector(smallest - below, Floats) + 0.5f;
-            const Floats share = wanted / __builtin_convertvector(above - below, Floats);
-            middle = least(most(between(low, high, share, by_value), low + 1), high - 1);
-        }
-        const Ints found = up_to(rows, count, middle), enough = found >= smallest;
-        high = enough ? middle : high;
-        above = enough ? found : above;
-        low = found == smallest ? middle - 1 : (enough ? low : middle);  // just so many: nothing is left to do
-        below = enough ? below : found;
+    for (bool going = true; going;) {
+        const Ints middle = (low >> 1) + (high >> 1) + (low & high & 1);
+        const Ints found = up_to(rows, count, middle);
+        high = found >= smallest ? middle : high;
+        low = found == smallest ? middle - 1 : (found < smallest ? middle : low);  // just so many: nothing is left to do
         const Ints apart = low + 1 < high;
         going = false;
         for (int lane = 0; lane < WIDE; ++lane) going |= apart[lane] != 0;
@@ -266,7 +246,7 @@ static void quiet(const float* rows, int count, int width, int smallest, float f
         }
     for (int g = 0; g < groups; ++g) {
         const Ints* order = held + g * count;
-        const Ints bound = bound_of(order, count, smallest, floor <= 0);
+        const Ints bound = bound_of(order, count, smallest);
         Ints below{};
         Floats sum{}, product = Floats{} + 1.0f;
         for (int i = 0; i < count; ++i) {

@@ -99,21 +99,19 @@ OUTSIDE void attend(const float* queries, int batch, int asked, int size, const 
 }
 
 // The sums over the rows of a matrix [rows][many], each weighted by its number of the vector, in Vectors times WIDE columns
-// from `first` on; what goes beyond the last column is moved back, and computed twice.
-template <int Vectors> static void weighted(const float* vector, const float* from, int rows, int many, int first,
-                                             float* sums) {
+// from `first` on; what goes beyond the last column is moved back, and computed twice. Sums stay in registers: of a matrix
+// of 500 KB that no cache holds this took 34 to 41 us, sums in memory and single columns at the end 80.
+template <int Vectors>
+static void weighted(const float* vector, const float* from, int rows, int many, int first, float* sums) {
     Floats sum[Vectors] = {};
     int place[Vectors];
     for (int v = 0; v < Vectors; ++v) place[v] = std::min(first + v * WIDE, many - WIDE);
     for (int i = 0; i < rows; ++i, from += many)
-        for (int v = 0; v < Vectors; ++v) {
-            __builtin_prefetch(from + place[v] + AHEAD);
-            sum[v] += vector[i] * load(from + place[v]);
-        }
+        for (int v = 0; v < Vectors; ++v) sum[v] += vector[i] * load(from + place[v]);
     for (int v = 0; v < Vectors; ++v) store(sums + place[v], sum[v]);
 }
 
-// The same of so many vectors, up to Most.
+// The same of so many vectors of columns, up to Most.
 template <int Most>
 static void weighted(int vectors, const float* vector, const float* from, int rows, int many, int first, float* sums) {
     if (vectors == Most) return weighted<Most>(vector, from, rows, many, first, sums);
@@ -121,11 +119,10 @@ static void weighted(int vectors, const float* vector, const float* from, int ro
 }
 
 // Every vector [length] along the axes of its own, [rows][columns]: -> [width], 0 beyond its columns. Numbers of a vector
-// beyond its rows count for nothing. Matrices are read once, in the order of memory up to a width that no model comes to:
-// reading is what takes the time.
+// beyond its rows count for nothing. Every matrix is read once, rows or parts of rows in the order of memory.
 OUTSIDE void project(const float* vectors, int batch, int length, const float* const* axes, const int* rows,
                      const int* columns, int width, float* out) {
-    constexpr int MOST = ROOM * 2 / 3;  // vectors of sums at a time
+    constexpr int MOST = ROOM * 2 / 3;  // vectors of sums at a time, so that there is room for what they are made of
     for (int b = 0; b < batch; ++b) {
         const float *vector = vectors + int64_t(b) * length, *from = axes[b];
         const int many = columns[b];

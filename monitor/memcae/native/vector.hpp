@@ -21,10 +21,6 @@ constexpr int ROOM = 12;
 // built before such a change is not used.
 constexpr int INTERFACE = 4;
 
-// What is read once, in the order of memory, is asked for so many numbers ahead, 4 KB: processors do so by themselves only
-// to the end of a page. Measured on 500 KB that no cache holds: 34 us, 80 without, 40 with half as far, 57 twice as far.
-constexpr int AHEAD = 1024;
-
 #define ALWAYS inline __attribute__((always_inline))
 #define OUTSIDE extern "C" __attribute__((visibility("default")))
 
