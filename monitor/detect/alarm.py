@@ -165,7 +165,7 @@ def step(
         The state after it, and what changed (nothing, or one transition).
     """
     votes = count_vote(state.votes, verdict, policy.raise_window, policy.gap_s)
-    state = state.voted(votes)
+    state = replace(state, votes=votes)
     if not verdict.known:
         return state, ()
     if state.level is not AlarmLevel.NORMAL:

@@ -64,23 +64,6 @@ class AlarmState:
         """Whether the alarm is raised (a warning is not)."""
         return self.level is AlarmLevel.ALARM
 
-    def voted(self, votes: Votes) -> AlarmState:
-        """The same with these votes: all that most windows change, in a third of the time of `dataclasses.replace`."""
-        return AlarmState(
-            self.machine,
-            self.kind,
-            self.level,
-            votes,
-            self.alarm_id,
-            self.warned_at_s,
-            self.raised_at_s,
-            self.cleared_at_s,
-            self.evidence,
-            self.peak,
-            self.raises_s,
-            self.findings,
-        )
-
     def to_dict(self) -> JsonObject:
         """As a JSON object."""
         return {

@@ -207,7 +207,7 @@ def _own_levels(levels: Tensor, network: Folded) -> Rows:
 
 def _all(pasts: Sequence[Past], name: str) -> Tensor:
     """What a ring of each machine holds."""
-    return torch.from_numpy(np.stack([past.rings[name].rows for past in pasts]))
+    return torch.stack([past.rings[name].tensor for past in pasts])
 
 
 def _packed(pieces: Sequence[Tensor]) -> tuple[Tensor, list[torch.Size]]:

@@ -74,8 +74,7 @@ class Fleet:
     def __init__(self, models: Mapping[str, MachineModel], device: str = "auto") -> None:
         self.device = choose_device(device)
         self._members: dict[str, Member] = {}
-        self._ways: dict[Preset, Way] = {}
-        self._costs_s: dict[Preset, float] = {}
+        self._choices: dict[Preset, Choice] = {}
         self._stacks: dict[tuple[str, ...], Stack] = {}
         self._abreast = Abreast()
         self._sharing = Sharing(self._stack, self._abreast)
@@ -107,19 +106,18 @@ class Fleet:
         models: dict[Preset, list[MachineModel]] = {}
         for member in self._members.values():
             models.setdefault(member.model.preset, []).append(member.model)
-        choices = {preset: ways.choose(alike, self._abreast, stopped=stopped) for preset, alike in models.items()}
-        self._ways = {preset: choice.way for preset, choice in choices.items()}
-        self._costs_s = {preset: choice.costs.get(choice.way, 0.0) for preset, choice in choices.items()}
+        self._choices = {preset: ways.choose(alike, self._abreast, stopped=stopped) for preset, alike in models.items()}
         self._members = {
             machine: ways.remade(ready, self._way(ready.model.preset)) for machine, ready in self._members.items()
         }
         leave_out_what_stays()
-        return {preset.name: choice for preset, choice in choices.items()}
+        return {preset.name: choice for preset, choice in self._choices.items()}
 
     def cost_s(self, machine: str) -> float:
         """What scoring a window of ``machine`` among others was found to take, seconds; 0 where that is not known."""
         member = self._members.get(machine)
-        return 0.0 if member is None else self._costs_s.get(member.model.preset, 0.0)
+        choice = None if member is None else self._choices.get(member.model.preset)
+        return 0.0 if choice is None else choice.costs.get(choice.way, 0.0)
 
     def replace(self, machine: str, model: MachineModel) -> None:
         """Score ``machine`` by ``model`` from now on; no other machine is touched."""
@@ -204,4 +202,4 @@ class Fleet:
         return stack
 
     def _way(self, preset: Preset) -> Way:
-        return self._ways.get(preset, Way())
+        return self._choices[preset].way if preset in self._choices else Way()

@@ -45,7 +45,7 @@ def build_ears(config: Config) -> tuple[Ear, ...]:
     streams: dict[str, list[WindowSpec]] = {}
     pipes: dict[PcmFormat, list[WindowSpec]] = {}
     cards = read_cards()
-    ears: list[tuple[str, Source, Sequence[WindowSpec]]] = []
+    ears: list[Ear] = []
     for machine, settings in config.machines.items():
         source = settings.source
         channel = getattr(source, "channel", 1)
@@ -59,12 +59,14 @@ def build_ears(config: Config) -> tuple[Ear, ...]:
             pcm = PcmFormat(source.stdin.rate_hz, source.stdin.channels, source.stdin.format)
             pipes.setdefault(pcm, []).append(spec)
         else:
-            ears.append((machine, _own_source(source), (spec,)))
-    ears += [(without_credentials(url), stream_source(url, _channels(specs)), specs) for url, specs in streams.items()]
-    ears += [("standard input", pcm_source(pcm, _channels(specs)), specs) for pcm, specs in pipes.items()]
+            ears.append(Ear(machine, _own_source(source), (spec,)))
+    for url, specs in streams.items():
+        ears.append(Ear(without_credentials(url), stream_source(url, _channels(specs)), tuple(specs)))
+    for pcm, specs in pipes.items():
+        ears.append(Ear("standard input", pcm_source(pcm, _channels(specs)), tuple(specs)))
     for selector, specs in shared.values():
-        ears.append((selector, Microphone(selector, _channels(specs)), specs))
-    return tuple(Ear(name, source, tuple(specs)) for name, source, specs in ears)
+        ears.append(Ear(selector, Microphone(selector, _channels(specs)), tuple(specs)))
+    return tuple(ears)
 
 
 def _channels(specs: Sequence[WindowSpec]) -> int:

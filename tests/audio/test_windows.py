@@ -157,6 +157,16 @@ def test_what_waits_for_the_next_window_keeps_no_more_in_memory_than_twice_itsel
             assert held.nbytes <= 2 * chunk.nbytes + chunk.itemsize
 
 
+def test_the_state_before_can_be_folded_again() -> None:
+    spec = WindowSpec("m", 0, 10, 5)
+    state, _ = fold(spec, WindowState(), block(range(8), gap=True))
+    later = block(range(8, 16), start_s=START_S + 0.08)
+
+    once, again = fold(spec, state, later)[1], fold(spec, state, later)[1]
+
+    assert [w.samples.tolist() for w in once] == [w.samples.tolist() for w in again]
+
+
 @pytest.mark.parametrize("hop", [20, 5, 1])
 def test_the_state_before_can_be_folded_with_other_sound_as_well(hop: int) -> None:
     spec = WindowSpec("m", 0, 20, hop)

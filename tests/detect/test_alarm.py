@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -11,11 +10,9 @@ from hypothesis import strategies as st
 
 from monitor.detect import alarm
 from monitor.detect.alarm import AlarmEvent, AlarmLevel, AlarmPolicy, AlarmState, Transition, parse_rule
-from monitor.detect.finding import Finding, MicrophoneFault
 from monitor.detect.kinds import AlarmKind
 from monitor.detect.levels import Levels
 from monitor.detect.verdict import judge
-from monitor.detect.votes import Vote, Votes
 from tests.detect.samples import ALARM, BETWEEN, LEVELS, NORMAL, UNKNOWN, VALUES, WARNING, score
 
 FRESH = AlarmState("fan-1", AlarmKind.ANOMALY)
@@ -44,15 +41,6 @@ def walk(
 
 def events(values: Iterable[float], policy: AlarmPolicy | None = None, *, hop_s: float = 10.0) -> list[tuple[int, str]]:
     return [(place, change.event.value) for place, change in walk(values, policy, hop_s=hop_s)[1]]
-
-
-def test_all_but_the_votes_stays_when_they_change() -> None:
-    state, _ = walk([ALARM] * 3)
-    finding = Finding(MicrophoneFault.SILENT, "silent")
-    state = replace(state, warned_at_s=1.0, cleared_at_s=2.0, findings=(finding,))
-    assert all(getattr(state, field.name) != field.default for field in fields(state))
-    votes = Votes((Vote.WARNING,), 1.0, 2.0, 3.0)
-    assert state.voted(votes) == replace(state, votes=votes)
 
 
 def test_three_of_five_raise_on_the_third() -> None:

@@ -86,7 +86,7 @@ def test_other_sizes_of_frames_are_said_to_be_impossible() -> None:
 @given(
     count=st.integers(1, 200),
     width=st.integers(1, 40),
-    far=st.sampled_from([0.1, 1.0, 20.0]),
+    far=st.sampled_from([0.0, 1.0, 20.0]),
     alike=st.booleans(),
     seed=st.integers(0, 99),
     data=st.data(),
@@ -97,13 +97,13 @@ def test_the_least_of_every_column_are_added_up(
 ) -> None:
     least = data.draw(st.integers(1, count))
     rows = _random(2, count, width, seed=seed)
-    rows = rows.sign() * (far * (rows.abs() - 1)).exp()  # over up to a hundred powers of ten
+    rows = rows.sign() * (far * (rows.abs() - 1)).exp() if far else rows  # over up to a hundred powers of ten
     rows = rows.round(decimals=1) if alike else rows
     beside = Beside(rows.unbind())
     expected = np.sort(rows.double().numpy(), axis=1)[:, :least]
     largest = float(np.abs(expected).max())
     sums = kernels.quietest(beside, least).numpy()
-    np.testing.assert_allclose(sums, expected.sum(axis=1), rtol=1e-5, atol=1e-6 * least * largest)
+    np.testing.assert_allclose(sums, expected.sum(axis=1), rtol=1e-5, atol=1e-6 * least * (largest if far else 10))
     power = rows.clamp(-1e9, 1e9).square()
     levels = np.log(np.sort(power.double().numpy(), axis=1)[:, :least] + POWER_FLOOR).sum(axis=1) / 2
     found = kernels.quietest(Beside(power.unbind()), least, POWER_FLOOR).numpy()
