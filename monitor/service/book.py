@@ -169,8 +169,9 @@ class AlarmBook:
 
     def _step(self, key: Key, given: Input, now_s: float, at_s: float | None = None) -> list[News]:
         policy = self._policies.get(key[0], _PLAIN) if key[1] is AlarmKind.ANOMALY else _PLAIN
-        life, changes = lifecycle.step(policy, self._lives[key], given, now_s)
-        if life != self._lives[key]:
+        before = self._lives[key]
+        life, changes = lifecycle.step(policy, before, given, now_s)
+        if life is not before and life != before:  # mostly it is the same one, and comparing takes longer than the step
             self._lives[key] = life
             self._dirty.add(life_key(key))
         for change in changes:

@@ -14,7 +14,6 @@ from monitor.audio.level import rms_dbfs
 from monitor.audio.windows import Window
 from monitor.detect import group, running
 from monitor.detect.kinds import AlarmKind
-from monitor.detect.life import SuppressedBy
 from monitor.detect.pipeline import Outcome
 from monitor.memcae.fleet import Fleet
 from monitor.memcae.score import Score
@@ -82,8 +81,6 @@ class Inference:
         self.desk = Desk(self._book, self._watched, reporter, outlet, memory.kept, clock)
         self._microphones = Microphones(self._watched, memory, self.desk, self._tell_availability)
         self._sound_s = 0.0
-        self._why_not: dict[str, SuppressedBy | None] = {}
-        """Why a machine's sound is not judged, as it was told last."""
         self._reporter = reporter
         self._outlet = outlet
         self._clips = clips
@@ -195,9 +192,7 @@ class Inference:
         level = math.nan if window.lost or policy.off_below_dbfs is None else rms_dbfs(window.samples)
         state = running.step(policy, self._memory.running[machine], level, window.end_s, window.end_s - window.start_s)
         self._memory.running[machine] = state
-        if machine not in self._why_not or self._why_not[machine] is not state.why_not:
-            self._why_not[machine] = state.why_not
-            self.desk.running(machine, state.why_not)
+        self.desk.running(machine, state.why_not)
         return state.why_not is None
 
     def _tell_transitions(self, watched: Watched, window: Window, outcome: Outcome) -> None:
